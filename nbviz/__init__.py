@@ -1,0 +1,1 @@
+"""See what a neural network has learned, live, inside a notebook."""
