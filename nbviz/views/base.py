@@ -1,0 +1,285 @@
+"""What every view shares: parameters, frames, status, errors, the way to the browser and back.
+
+The other half is js/src/channel.ts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import os
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets as t
+
+from nbviz.core.delivery import delivery_lock
+from nbviz.core.errors import unknown_keyword
+from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.recompute import Recompute, Update
+from nbviz.views.frames import Frame, Outbox
+
+_STATIC = Path(__file__).parent.parent / "static"
+
+
+class View(anywidget.AnyWidget):
+    """A picture that is recomputed in the kernel when a parameter changes.
+
+    A subclass declares its parameters as traits tagged ``sync=True, parameter=True`` and defines
+
+    * ``compute(params)``: a generator of events whose ``Preview`` and ``Result`` hold any value,
+    * ``encode(value)``: that value as a :class:`~nbviz.views.frames.Frame` for the browser,
+    * ``summary()``: the current state in plain words.
+    """
+
+    status = t.Enum(["idle", "pending", "running", "done", "error", "cancelled"], "idle").tag(sync=True)
+    """State of the newest request."""
+
+    progress = t.Dict().tag(sync=True)
+    """How far it has come: ``{"done": int, "total": int, "what": str}``; empty when at rest."""
+
+    elapsed = t.Float(0.0).tag(sync=True)
+    """Seconds that the newest request has taken so far."""
+
+    problem = t.Dict().tag(sync=True)
+    """What went wrong, ``{"type": str, "message": str}``; empty if nothing did."""
+
+    frame = t.Dict().tag(sync=True, echo_update=False)
+    """The newest picture: generation, request, kind, meta and buffers, always of one computation."""
+
+    request = t.Int(0).tag(sync=True)
+    """Number of the browser's newest request; the frame that answers it carries it back."""
+
+    height = t.Int(460, min=200, max=2000).tag(sync=True)
+    """Height of the picture, pixels."""
+
+    theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    """Light or dark; ``auto`` follows the measured background."""
+
+    _own_names: ClassVar[tuple[str, ...]] = ("layout", "tooltip", "tabbable")
+
+    def __init__(self, *, executor: str | None = None, **traits: Any) -> None:
+        known = {name for name in self.trait_names() if not name.startswith("_")} - {"comm", "keys", "log"}
+        for name in traits:
+            if name not in known:
+                raise unknown_keyword(type(self).__name__, name, self.keywords())
+        self._parameters = tuple(self.trait_names(parameter=True))
+        self._holds = 0
+        self._asked = False
+        self._latest: Any = None
+        self._latest_generation = 0
+        self._error: Exception | None = None
+        self._browser_context: contextvars.Context | None = None
+        self._recompute: Recompute | None = None
+        self._outbox = Outbox(weakref.WeakMethod(self._send_frame))
+        _load_bundle(type(self))
+        super().__init__(**traits)
+        self.observe(self._ask, [*self._parameters, "request"])
+        self.on_msg(self._heard)
+        self._recompute = Recompute(self._steps, self._deliver, executor=executor)
+        self._ask()
+
+    @classmethod
+    def keywords(cls) -> list[str]:
+        """Keywords that a call may use."""
+        hidden = {"comm", "keys", "log", "frame", "request", "status", "progress", "elapsed", "problem"}
+        names = {name for name in cls.class_trait_names() if not name.startswith("_")}
+        return sorted(names - hidden - set(cls._own_names))
+
+    # What a subclass defines
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        raise NotImplementedError
+
+    def encode(self, value: Any) -> Frame:
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """The current state in plain words, for text output and screen readers."""
+        return f"{type(self).__name__}: {self.status}"
+
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """A message of the view's own from the browser. It must return at once."""
+
+    def release(self) -> None:
+        """Let go of model and data."""
+
+    # Asking
+
+    def _ask(self, _change: Any = None) -> None:
+        """Ask for a new picture; all changes inside one hold, or one browser message, are one request."""
+        if self._recompute is None:
+            return
+        with delivery_lock:  # another thread's hold ends before this goes on
+            if self._holds:
+                self._asked = True
+                return
+            self._asked = False
+            params = SimpleNamespace(**{name: getattr(self, name) for name in self._parameters})
+            self.status = "pending"
+        # Until the browser has spoken, answers go out in the context of the cell that asks.
+        context = None if self._browser_context else contextvars.copy_context()
+        self._recompute.submit(params, request=self.request, context=context)
+
+    @contextlib.contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """As in traitlets, and no picture is delivered meanwhile; see :mod:`nbviz.core.delivery`."""
+        with delivery_lock:
+            self._holds = getattr(self, "_holds", 0) + 1
+            try:
+                with super().hold_trait_notifications():
+                    yield
+            finally:
+                self._holds -= 1
+                asked = self._holds == 0 and getattr(self, "_asked", False)
+        if asked:
+            self._ask()
+
+    # Delivering, on the worker
+
+    def _steps(self, params: SimpleNamespace) -> Steps:
+        return self.compute(params)
+
+    def _deliver(self, update: Update) -> None:
+        context = self._browser_context or update.context
+        apply = functools.partial(self._apply, update)
+        if context is None:
+            apply()
+        else:
+            # A copy, since a context cannot be entered twice and the browser's may be in use.
+            context.copy().run(apply)
+
+    def _apply(self, update: Update) -> None:
+        event = update.event
+        frame = None
+        if isinstance(event, Preview | Result):
+            frame = self.encode(event.value)
+        # Not inside hold_sync: what another thread sets just then could be lost. The frame is one trait.
+        with delivery_lock:
+            if frame is not None and isinstance(event, Preview | Result):
+                self._latest, self._latest_generation = event.value, update.generation
+                kind = "result" if isinstance(event, Result) else "preview"
+                self._outbox.post(frame, update.generation, update.request, kind)
+            if self._recompute is not None and update.generation != self._recompute.generation:
+                return  # the picture is welcome, but the status is that of the newer request
+            if isinstance(event, Progress):
+                self.progress = {"done": event.done, "total": event.total, "what": event.what}
+            elif update.state != "running":
+                self.progress = {}
+            if not isinstance(event, Preview):
+                self.elapsed = round(update.elapsed, 3)
+            self._error = update.error
+            self.problem = (
+                {}
+                if update.error is None
+                else {"type": type(update.error).__name__, "message": str(update.error)}
+            )
+            self.status = update.state
+
+    def _send_frame(self, frame: dict[str, Any], as_message: bool) -> None:
+        if as_message:
+            head = {key: value for key, value in frame.items() if key != "buffers"}
+            self.send({"type": "frame", **head}, buffers=frame["buffers"])
+        else:
+            self.frame = frame
+
+    # Hearing from the browser
+
+    def _handle_msg(self, msg: dict[str, Any]) -> None:
+        # ipykernel 7.4 routes the browser's next message to the subshell in whose context we sent last:
+        # so answers go out in the context of the newest browser message, not of a cell.
+        self._browser_context = contextvars.copy_context()
+        super()._handle_msg(msg)
+
+    def _heard(self, _view: View, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        kind = content.get("type")
+        if kind == "stop":
+            self.stop()
+        elif kind == "ack":
+            self._outbox.acknowledged(int(content["generation"]))
+        elif kind == "resend":
+            self._outbox.resend()
+        else:
+            self.receive(content, buffers)
+
+    # For scripts
+
+    def stop(self) -> None:
+        """Stop what is computed now; the last good picture stays."""
+        if self._recompute is not None:
+            self._recompute.cancel()
+
+    def wait(self, timeout: float | None = None) -> View:
+        """Wait until the picture that was asked for last is there, and return the view.
+
+        Raises
+        ------
+        Exception
+            What the computation raised.
+        TimeoutError
+            After ``timeout`` seconds.
+        RuntimeError
+            Inside a callback.
+        """
+        if self._recompute is not None:
+            self._recompute.wait(timeout)
+        return self
+
+    async def idle(self) -> View:
+        """As :meth:`wait`, for ``await``."""
+        if self._recompute is not None:
+            await self._recompute.idle()
+        return self
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception of the newest computation, with its traceback; None if it went well."""
+        return self._error
+
+    def latest(self) -> Any:
+        """The newest value of ``compute``, after waiting for the request that was asked for last."""
+        self.wait()
+        if self._latest is None:
+            raise RuntimeError("there is no result yet: the computation was stopped before its first picture")
+        return self._latest
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/plain"] = self.summary()
+        return bundle
+
+    def close(self) -> None:
+        """Stop the work, remove the view from the page, and let go of model and data."""
+        recompute, self._recompute = getattr(self, "_recompute", None), None
+        if recompute is not None:
+            recompute.close()
+            self._latest = self._error = self._browser_context = None
+            self._outbox.clear()
+            self.release()
+        super().close()
+
+
+def _load_bundle(cls: Any) -> None:
+    """Give the class its JavaScript. The text, not the path: anywidget keeps every widget whose source is a
+    path alive for ever, and with it the model. ``ANYWIDGET_HMR=1`` asks for the path (hot reload)."""
+    if getattr(cls, "_esm", None) is not None:
+        return
+    path = _STATIC / f"{cls.__module__.rsplit('.', 1)[-1]}.js"
+    if not path.exists():
+        raise RuntimeError(
+            f"nbviz: the JavaScript of {cls.__name__} is missing ({path.name}). "
+            "Build it with `npm ci && npm run build` in js/, or install nbviz again."
+        )
+    if os.environ.get("ANYWIDGET_HMR") == "1":
+        from anywidget._file_contents import FileContents
+
+        cls._esm = FileContents(path)
+    else:
+        cls._esm = path.read_text(encoding="utf-8")
