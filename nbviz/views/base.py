@@ -58,9 +58,6 @@ class View(anywidget.AnyWidget):
     height = t.Int(460, min=200, max=2000).tag(sync=True)
     """Height of the picture, pixels."""
 
-    theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
-    """Light or dark; ``auto`` follows the measured background."""
-
     _own_names: ClassVar[tuple[str, ...]] = ("layout", "tooltip", "tabbable")
 
     def __init__(self, *, executor: str | None = None, **traits: Any) -> None:
@@ -214,8 +211,8 @@ class View(anywidget.AnyWidget):
         if self._recompute is not None:
             self._recompute.cancel()
 
-    def wait(self, timeout: float | None = None) -> View:
-        """Wait until the picture that was asked for last is there, and return the view.
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the picture that was asked for last is there.
 
         Raises
         ------
@@ -228,13 +225,11 @@ class View(anywidget.AnyWidget):
         """
         if self._recompute is not None:
             self._recompute.wait(timeout)
-        return self
 
-    async def idle(self) -> View:
+    async def idle(self) -> None:
         """As :meth:`wait`, for ``await``."""
         if self._recompute is not None:
             await self._recompute.idle()
-        return self
 
     @property
     def error(self) -> Exception | None:
