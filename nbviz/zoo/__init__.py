@@ -1,0 +1,11 @@
+"""Small trained models and real data that ship in the wheel: nothing is downloaded.
+
+>>> nbviz.zoo.list()
+>>> net, digits = nbviz.zoo.load("mnist-cnn"), nbviz.zoo.load_mnist(2000)
+"""
+
+from nbviz.zoo.catalogue import load
+from nbviz.zoo.catalogue import models as list
+from nbviz.zoo.datasets import HELD_OUT, load_digits, load_mnist
+
+__all__ = ["HELD_OUT", "list", "load", "load_digits", "load_mnist"]

@@ -1,0 +1,140 @@
+"""Training: the same seed gives the same weights, bit for bit, and nothing outside is disturbed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nbviz.zoo import HELD_OUT, train
+from nbviz.zoo.datasets import mnist_arrays
+
+
+def short(recipe, **changes):
+    return replace(recipe, checkpoints=(0, 1), **changes)
+
+
+def weights_by_epoch(recipe, n=192):
+    images, labels = mnist_arrays()
+    kept = {}
+
+    def keep(epoch, module):
+        assert not module.training
+        kept[epoch] = {name: value.clone() for name, value in module.state_dict().items()}
+
+    train.train(recipe, images[HELD_OUT : HELD_OUT + n], labels[HELD_OUT : HELD_OUT + n], keep)
+    return kept
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("name", train.RECIPES)
+def test_same_seed_same_weights_and_another_seed_others(name):
+    recipe = short(train.RECIPES[name])
+    first, second = weights_by_epoch(recipe), weights_by_epoch(recipe)
+    other = weights_by_epoch(replace(recipe, seed=1))
+    assert list(first) == [0, 1]
+    for epoch in first:
+        assert same(first[epoch], second[epoch])
+        assert not same(first[epoch], other[epoch])
+    assert not same(first[0], first[1])
+
+
+def test_random_state_and_threads_are_left_alone():
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    weights_by_epoch(short(train.RECIPES["mnist-mlp"]))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_one_epoch_learns_something():
+    images, labels = mnist_arrays()
+    reached = {}
+    train.train(
+        replace(train.RECIPES["mnist-mlp"], checkpoints=(0, 3)),
+        images[HELD_OUT : HELD_OUT + 2000],
+        labels[HELD_OUT : HELD_OUT + 2000],
+        lambda epoch, module: reached.update({epoch: train.accuracy(module, images[:500], labels[:500])}),
+    )
+    assert reached[0] < 0.3
+    assert reached[3] > 0.7
+
+
+def test_only_training_images_are_trained_on(tmp_path, monkeypatch):
+    seen = []
+
+    def stopped(recipe, images, labels, keep):
+        seen.extend((images, labels))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train", stopped)
+    (tmp_path / "mnist-mlp").mkdir()
+    (tmp_path / "mnist-mlp" / "epoch-00.safetensors").write_bytes(b"kept")
+    with pytest.raises(KeyboardInterrupt):
+        train.write("mnist-mlp", tmp_path)
+    assert [f.name for f in tmp_path.rglob("*")] == ["mnist-mlp", "epoch-00.safetensors"]  # nothing spoilt
+    images, labels = mnist_arrays()
+    assert np.array_equal(seen[0], images[HELD_OUT:])
+    assert np.array_equal(seen[1], labels[HELD_OUT:])
+
+
+def test_transform_is_that_of_the_training_images():
+    pixels = mnist_arrays()[0][HELD_OUT:] / 255
+    assert train.TRANSFORM["mean"] == pytest.approx(pixels.mean(), abs=5e-5)
+    assert train.TRANSFORM["std"] == pytest.approx(pixels.std(), abs=5e-5)
+
+
+def test_shifts_move_the_whole_image_by_up_to_two_pixels():
+    image = torch.zeros(9, 9, dtype=torch.uint8)
+    image[4, 4], image[4, 5] = 9, 7
+    torch.manual_seed(0)
+    moved = train.shifted(image.expand(500, 9, 9), 2)
+    assert moved.shape == (500, 9, 9)
+    rows, columns = (moved == 9).nonzero()[:, 1:].T
+    assert len(rows) == 500
+    assert (moved[torch.arange(500), rows, columns + 1] == 7).all()
+    assert set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
+
+
+def test_shifts_bring_in_background():
+    moved = train.shifted(torch.full((200, 5, 5), 255, dtype=torch.uint8), 1)
+    ink = (moved == 255).sum((1, 2))
+    assert set(ink.tolist()) == {16, 20, 25}
+
+
+def test_accuracy_counts_right_answers():
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 10))
+    with torch.no_grad():
+        module[1].weight.zero_()
+        module[1].bias.copy_(torch.eye(10)[3])
+    assert train.accuracy(module, np.zeros((20, 2, 2), np.uint8), np.array([3] * 5 + [1] * 15)) == 0.25
+
+
+def test_command_line_writes_checkpoints_and_card(tmp_path, monkeypatch, capsys):
+    images, labels = mnist_arrays()
+    few = slice(0, HELD_OUT + 128)
+    monkeypatch.setattr(train, "mnist_arrays", lambda: (images[few], labels[few]))
+    monkeypatch.setitem(train.RECIPES, "mnist-mlp", short(train.RECIPES["mnist-mlp"]))
+    (tmp_path / "mnist-mlp").mkdir()
+    (tmp_path / "mnist-mlp" / "epoch-99.safetensors").write_bytes(b"of an older recipe")
+    train.main(["mnist-mlp", "--folder", str(tmp_path)])
+    assert sorted(f.name for f in (tmp_path / "mnist-mlp").iterdir()) == [
+        "epoch-00.safetensors",
+        "epoch-01.safetensors",
+    ]
+    card = json.loads((tmp_path / "mnist-mlp.json").read_text())
+    assert list(card["held_out_accuracy"]) == ["0", "1"]
+    assert card["torch"] == torch.__version__
+    assert "epoch   1  held-out accuracy" in capsys.readouterr().out
+
+
+def test_command_line_refuses_an_unknown_name(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["mnist-rnn"])
+    assert "no recipe for 'mnist-rnn'; there are mnist-cnn, mnist-mlp" in capsys.readouterr().err
