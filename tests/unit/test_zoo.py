@@ -159,11 +159,13 @@ def test_every_checkpoint_reaches_the_accuracy_on_its_card(name):
         )
 
 
-def test_readme_states_the_accuracies_of_the_cards(name):
+def test_readme_states_the_size_and_the_accuracies(name):
     readme = (WEIGHTS.parent / "README.md").read_text(encoding="utf-8")
     rows = {row.split("|")[1].strip(" `"): row for row in readme.splitlines() if row.startswith("| `")}
     for value in read_card(WEIGHTS / f"{name}.json")["held_out_accuracy"].values():
         assert f"{value:.2%}" in rows[name]
+    parameters = sum(p.numel() for p in zoo.load(name).module.parameters())
+    assert any(row.startswith(f"| {name} |") and f"{parameters:,}" in row for row in readme.splitlines())
 
 
 def test_checkpoints_are_read_when_asked_for(network, monkeypatch):
