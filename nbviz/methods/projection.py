@@ -227,8 +227,8 @@ def _tsne_notes(prepared: Prepared, n_features: int, n_iter: int) -> tuple[str, 
         )
     if prepared.n_zero_rows:
         notes.append(
-            f"{prepared.n_zero_rows} samples have no direction (all features zero or equal): their "
-            f"{prepared.metric} distance is undefined; here all samples that have one are equally far from them"
+            f"{prepared.n_zero_rows} samples have no direction (all features zero or equal): "
+            f"their {prepared.metric} distance is undefined; here all that have one are equally far from them"
         )
     if early_iterations(n_iter) < EARLY_ITERATIONS:
         notes.append(f"{n_iter} iterations are few: the map may not have settled (750 are usual)")
