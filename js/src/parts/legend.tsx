@@ -1,0 +1,127 @@
+// What the colours and glyphs of a picture mean. Names come from the user's data and are only ever set as text.
+import { scaleLinear } from "d3-scale";
+import { type Ramp, toCss } from "./colours";
+import css from "./legend.css";
+
+export { css as legendCss };
+
+/** One glyph as a 12 x 12 picture; the shapes are those of glyphs.ts. */
+const PATHS = [
+  "M6 1.5a4.5 4.5 0 1 0 .01 0z",
+  "M2 2h8v8H2z",
+  "M6 1l5.2 9H.8z",
+  "M6 .6L11.4 6 6 11.4.6 6z",
+  "M2.2.8L6 4.6 9.8.8l1.4 1.4L7.4 6l3.8 3.8-1.4 1.4L6 7.4l-3.8 3.8L.8 9.8 4.6 6 .8 2.2z",
+];
+
+export function Swatch({ colour, shape = 0 }: { colour: string; shape?: number }) {
+  return (
+    <svg width="12" height="12" aria-hidden="true" focusable="false">
+      <path d={PATHS[shape]} fill={colour} />
+    </svg>
+  );
+}
+
+export interface LegendEntry {
+  name: string;
+  /** CSS colour. */
+  colour: string;
+  shape?: number;
+  /** Number of samples. */
+  count?: number;
+}
+
+export interface LegendProps {
+  /** What is coloured: the accessible name of the list. */
+  label: string;
+  entries: LegendEntry[];
+  /** Numbers of the highlighted entries. */
+  active?: readonly number[];
+  /** An entry was chosen; `add` when Shift, Ctrl or the command key was held. Without it the legend is not clickable. */
+  onPick?(entry: number, add: boolean): void;
+}
+
+/** A row of classes with colour, name and count. */
+export function Legend({ label, entries, active = [], onPick }: LegendProps) {
+  const inside = ({ name, colour, shape, count }: LegendEntry) => (
+    <>
+      <Swatch colour={colour} shape={shape} />
+      <span class="nbviz-legend-name">{name}</span>
+      {count !== undefined && <span class="nbviz-legend-count">{count.toLocaleString("en")}</span>}
+    </>
+  );
+  return (
+    <fieldset class="nbviz-legend" aria-label={label}>
+      {entries.map((entry, i) =>
+        onPick ? (
+          <button
+            type="button"
+            key={i}
+            class="nbviz-legend-entry"
+            title={entry.name}
+            aria-pressed={active.includes(i)}
+            onClick={(event) => onPick(i, event.shiftKey || event.ctrlKey || event.metaKey)}
+          >
+            {inside(entry)}
+          </button>
+        ) : (
+          <span key={i} class="nbviz-legend-entry" title={entry.name}>
+            {inside(entry)}
+          </span>
+        ),
+      )}
+    </fieldset>
+  );
+}
+
+/** The line of a legend that explains a glyph, such as the cross of misclassified samples. */
+export function GlyphKey({ shape = 4, name, count }: { shape?: number; name: string; count?: number }) {
+  return (
+    <span class="nbviz-legend-entry">
+      <Swatch colour="currentColor" shape={shape} />
+      <span class="nbviz-legend-name">{name}</span>
+      {count !== undefined && <span class="nbviz-legend-count">{count.toLocaleString("en")}</span>}
+    </span>
+  );
+}
+
+export interface ColourBarProps {
+  /** What is coloured. */
+  label: string;
+  domain: [number, number];
+  ramp: Ramp;
+  unit?: string;
+}
+
+/** A continuous colour scale with round ticks. */
+export function ColourBar({ label, domain, ramp, unit = "" }: ColourBarProps) {
+  const scale = scaleLinear().domain(domain).range([0, 100]);
+  const format = scale.tickFormat(4);
+  const constant = domain[0] === domain[1];
+  const ticks = constant ? [domain[0]] : scale.ticks(4);
+  const stops = Array.from({ length: 17 }, (_, i) => toCss(ramp[Math.round((i * 255) / 16)]));
+  const edge = (at: number) => (at < 6 ? "low" : at > 94 ? "high" : undefined);
+  return (
+    <div
+      class="nbviz-colourbar"
+      role="img"
+      aria-label={`${label}: ${format(domain[0])} to ${format(domain[1])} ${unit}`.trim()}
+    >
+      <span>{unit ? `${label} (${unit})` : label}</span>
+      <div
+        class="nbviz-colourbar-ramp"
+        style={{ background: `linear-gradient(to right, ${stops.join(", ")})` }}
+      />
+      <div class="nbviz-colourbar-ticks">
+        {ticks.map((tick) => {
+          const at = constant ? 50 : scale(tick);
+          return (
+            <span key={tick} data-edge={edge(at)} style={{ left: `${at}%` }}>
+              {format(tick)}
+            </span>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,167 @@
+// The two pictures of a scatter plot: the points (written as pixels) and what moves with the mouse (drawn
+// on a second canvas above it, so that hovering and lassoing never redraw the points).
+import { missingColour, pack, type Rgb, toCss } from "./colours";
+import { FULL, makeStamps, mix, reach, Shape, STEPS, type Stamp, stampPixels } from "./glyphs";
+import type { Viewport } from "./viewport";
+
+export const SELECTED = 1;
+export const MARKED = 2;
+
+export interface Points {
+  /** x, y pairs; a point with a coordinate that is not finite is not drawn. */
+  xy: Float32Array;
+  colours: Uint32Array;
+  /** Shape numbers, or null when all are discs. */
+  shapes: Uint8Array | null;
+  /** SELECTED and MARKED bits. */
+  flags: Uint8Array;
+  selectedCount: number;
+}
+
+export interface Ink {
+  dark: boolean;
+  background: Rgb;
+}
+
+/** How strongly unselected points still show while there is a selection. */
+const FADED = Math.round(0.26 * FULL);
+/** Up to here every point gets a rim in the page's colour, which keeps overlapping points apart. */
+const RIMS_UP_TO = 6000;
+
+/** Radius of a point in CSS pixels: smaller where there are many, a little larger when zoomed in. */
+export function pointRadius(count: number, k: number): number {
+  const radius = 3.9 * (2000 / Math.max(count, 500)) ** 0.27;
+  return Math.min(Math.max(radius * Math.max(k, 1) ** 0.3, 0.75), 7);
+}
+
+export class PointPainter {
+  private image: ImageData | null = null;
+  private stamps = new Map<string, Stamp[]>();
+
+  /** Draw all points on `context`, whose canvas is the view at `ratio` device pixels per CSS pixel. */
+  paint(context: CanvasRenderingContext2D, points: Points, view: Viewport, ink: Ink, ratio: number): void {
+    const count = points.xy.length / 2;
+    const radius = pointRadius(count, view.zoom.k) * ratio;
+    const rim = count <= RIMS_UP_TO ? 0.8 * ratio : 0;
+    const bold = Math.max(radius * 1.15, 2.6 * ratio); // selected points can be found among a million
+    const edge = reach(1.4 * bold, 1.3 * ratio);
+    const pad = 2 * edge; // no pixel of a point near the border falls outside the buffer: no test per pixel
+    const { width, height } = context.canvas;
+    const image = this.buffer(width + 2 * pad, height + 2 * pad);
+    const pixels = new Uint32Array(image.data.buffer);
+    const stride = image.width;
+    const background = pack(ink.background);
+    pixels.fill(background);
+
+    const a = view.affine();
+    const [scale, ox, oy] = [
+      a.scale * ratio * STEPS,
+      (a.x * ratio + pad) * STEPS,
+      (a.y * ratio + pad) * STEPS,
+    ];
+    const [left, right] = [edge * STEPS, (stride - edge) * STEPS];
+    const bottom = (image.height - edge) * STEPS;
+    const { xy, colours, shapes, flags } = points;
+    const fade = points.selectedCount > 0 ? FADED : FULL;
+
+    const pass = (wanted: number, r: number, outlineWidth: number, outline: number, strength: number) => {
+      const cross = (wanted & MARKED) !== 0;
+      const kinds = [0, 1, 2, 3, 4].map((shape) =>
+        shapes || shape === 0 || cross ? this.stampsFor(shape, r, outlineWidth, stride) : [],
+      );
+      let set = cross ? kinds[Shape.cross] : kinds[0];
+      for (let i = 0; i < count; i++) {
+        if (flags[i] !== wanted) continue;
+        const px = ox + scale * xy[2 * i];
+        const py = oy - scale * xy[2 * i + 1];
+        if (!(px >= left && px < right && py >= left && py < bottom)) continue; // also drops NaN
+        const qx = px | 0;
+        const qy = py | 0;
+        if (shapes && !cross) set = kinds[shapes[i]];
+        const fill = strength === FULL ? colours[i] : mix(background, colours[i], strength);
+        const stamp = set[STEPS * (qy % STEPS) + (qx % STEPS)];
+        stampPixels(pixels, ((qy / STEPS) | 0) * stride + ((qx / STEPS) | 0), stamp, fill, outline);
+      }
+    };
+    // Crosses above discs, selected above all.
+    pass(0, radius, rim, background, fade);
+    pass(MARKED, radius * 1.4, Math.min(1.2 * ratio, 0.35 * radius), background, fade);
+    if (points.selectedCount > 0) {
+      const line = pack(ink.dark ? [255, 255, 255] : [20, 22, 26]);
+      pass(SELECTED, bold, 1.1 * ratio, line, FULL);
+      pass(SELECTED | MARKED, bold * 1.3, 1.1 * ratio, line, FULL);
+    }
+    context.putImageData(image, -pad, -pad, pad, pad, width, height);
+  }
+
+  private buffer(width: number, height: number): ImageData {
+    if (this.image?.width !== width || this.image.height !== height) {
+      this.image = new ImageData(width, height);
+      this.stamps.clear(); // stamps hold offsets for one row length
+    }
+    return this.image;
+  }
+
+  private stampsFor(shape: number, radius: number, outline: number, stride: number): Stamp[] {
+    const r = Math.round(radius * 8) / 8; // few different sizes while zooming
+    const key = `${shape} ${r} ${outline}`;
+    let stamps = this.stamps.get(key);
+    if (!stamps) {
+      if (this.stamps.size > 60) this.stamps.clear();
+      stamps = makeStamps(shape, r, outline, stride);
+      this.stamps.set(key, stamps);
+    }
+    return stamps;
+  }
+}
+
+/** `count` points before their colours are known. */
+export function plainColours(count: number, dark: boolean): Uint32Array {
+  return new Uint32Array(count).fill(missingColour(dark));
+}
+
+export interface Overlay {
+  hovered: number | null;
+  focused: number | null;
+  /** The lasso so far, in CSS pixels of the view. */
+  lasso: readonly [number, number][] | null;
+}
+
+export function paintOverlay(
+  context: CanvasRenderingContext2D,
+  overlay: Overlay,
+  points: Points,
+  view: Viewport,
+  ink: Ink,
+  ratio: number,
+): void {
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, view.width, view.height);
+  const line = ink.dark ? "#ffffff" : "#14161a";
+  const radius = pointRadius(points.xy.length / 2, view.zoom.k);
+  const ring = (index: number, r: number, width: number) => {
+    const [x, y] = view.toScreen(points.xy[2 * index], points.xy[2 * index + 1]);
+    context.beginPath();
+    context.arc(x, y, r, 0, 2 * Math.PI);
+    context.lineWidth = width + 2;
+    context.strokeStyle = toCss(pack(ink.background));
+    context.stroke();
+    context.lineWidth = width;
+    context.strokeStyle = line;
+    context.stroke();
+  };
+  if (overlay.hovered !== null) ring(overlay.hovered, radius + 3, 1.5);
+  if (overlay.focused !== null) ring(overlay.focused, radius + 5, 2.5);
+  if (overlay.lasso && overlay.lasso.length > 1) {
+    context.beginPath();
+    for (const [x, y] of overlay.lasso) context.lineTo(x, y);
+    context.closePath();
+    context.fillStyle = ink.dark ? "rgba(255, 255, 255, 0.08)" : "rgba(20, 60, 120, 0.07)";
+    context.fill();
+    context.setLineDash([5, 3]);
+    context.lineWidth = 1.25;
+    context.strokeStyle = line;
+    context.stroke();
+    context.setLineDash([]);
+  }
+}

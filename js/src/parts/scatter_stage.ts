@@ -1,0 +1,111 @@
+// The elements of a scatter plot and when they are drawn: at most once a frame, however often something changes.
+import css from "./scatter.css";
+import { type Ink, type Overlay, PointPainter, type Points, paintOverlay } from "./scatter_draw";
+import { KEY_HELP } from "./scatter_keys";
+import { addStyle } from "./theme";
+import { Viewport } from "./viewport";
+
+let stages = 0;
+
+export class Stage {
+  readonly element = document.createElement("div");
+  /** The canvas on top: lasso and hover ring; it has the focus and gets all events. */
+  readonly front = document.createElement("canvas");
+  readonly view = new Viewport();
+  readonly overlay: Overlay = { hovered: null, focused: null, lasso: null };
+  readonly points: Points = {
+    xy: new Float32Array(0),
+    colours: new Uint32Array(0),
+    shapes: null,
+    flags: new Uint8Array(0),
+    selectedCount: 0,
+  };
+  ink: Ink = { dark: false, background: [255, 255, 255] };
+  /** Draws of the points so far, and the JavaScript time of the last one. */
+  readonly stats = { draws: 0, milliseconds: 0 };
+
+  private readonly back = document.createElement("canvas");
+  private readonly hint = document.createElement("div");
+  private readonly live = document.createElement("div");
+  private readonly painter = new PointPainter();
+  private frame = 0;
+  private pointsStale = true;
+  private hintTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(host: HTMLElement, label: string, signal: AbortSignal) {
+    const { element, front, back, hint, live } = this;
+    const help = document.createElement("div");
+    element.className = "nbviz-scatter";
+    // "0 0" restarts the kernel and "L" shows line numbers in JupyterLab, unless its shortcuts are suppressed.
+    element.dataset.lmSuppressShortcuts = "true";
+    back.className = "nbviz-scatter-points";
+    back.ariaHidden = "true";
+    front.className = "nbviz-scatter-front";
+    front.tabIndex = 0;
+    front.setAttribute("role", "application"); // arrow keys must reach the plot through a screen reader
+    front.setAttribute("aria-roledescription", "scatter plot");
+    front.setAttribute("aria-label", label);
+    help.id = `nbviz-scatter-help-${++stages}-${Math.random().toString(36).slice(2, 8)}`;
+    help.textContent = KEY_HELP;
+    front.setAttribute("aria-describedby", help.id);
+    live.setAttribute("aria-live", "polite");
+    help.className = live.className = "nbviz-hidden";
+    hint.className = "nbviz-scatter-hint";
+    hint.ariaHidden = "true";
+    element.append(back, front, hint, help, live);
+    host.append(element);
+    addStyle(element, css);
+
+    const size = new ResizeObserver(() => this.draw());
+    size.observe(element);
+    signal.addEventListener("abort", () => {
+      size.disconnect();
+      cancelAnimationFrame(this.frame);
+      clearTimeout(this.hintTimer);
+      element.remove();
+    });
+  }
+
+  /** Draw at the next frame; `points` is false when only the overlay changed. */
+  draw(points = true): void {
+    this.pointsStale ||= points;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.paint();
+    });
+  }
+
+  /** Tell screen readers. */
+  say(text: string): void {
+    this.live.textContent = text;
+  }
+
+  showHint(text: string): void {
+    this.hint.textContent = text;
+    this.hint.dataset.shown = "";
+    clearTimeout(this.hintTimer);
+    this.hintTimer = setTimeout(() => delete this.hint.dataset.shown, 1500);
+  }
+
+  private paint(): void {
+    const { element, view, back, front } = this;
+    const ratio = globalThis.devicePixelRatio || 1;
+    if (element.clientWidth === 0 || element.clientHeight === 0) return; // not on the page; resizing will call again
+    const width = Math.round(element.clientWidth * ratio);
+    const height = Math.round(element.clientHeight * ratio);
+    if (front.width !== width || front.height !== height) {
+      for (const canvas of [back, front]) Object.assign(canvas, { width, height });
+      view.width = element.clientWidth;
+      view.height = element.clientHeight;
+      this.pointsStale = true;
+    }
+    if (this.pointsStale) {
+      this.pointsStale = false;
+      const before = performance.now();
+      this.painter.paint(back.getContext("2d", { alpha: false })!, this.points, view, this.ink, ratio);
+      this.stats.draws++;
+      this.stats.milliseconds = performance.now() - before;
+    }
+    paintOverlay(front.getContext("2d")!, this.overlay, this.points, view, this.ink, ratio);
+  }
+}
