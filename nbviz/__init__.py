@@ -1,1 +1,36 @@
 """See what a neural network has learned, live, inside a notebook."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Loaded when first used, so that `import nbviz` imports neither torch nor scikit-learn.
+_WHERE = {
+    "Network": "nbviz.core.network",
+    "Samples": "nbviz.core.samples",
+    "LayerExplorer": "nbviz.views.layer_explorer",
+}
+_MODULES = ("core", "methods", "views", "zoo")
+
+__all__ = ["LayerExplorer", "Network", "Samples", "core", "methods", "views", "zoo"]
+
+if TYPE_CHECKING:
+    from nbviz import core, methods, views, zoo
+    from nbviz.core.network import Network
+    from nbviz.core.samples import Samples
+    from nbviz.views.layer_explorer import LayerExplorer
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"nbviz.{name}")
+    raise AttributeError(f"module 'nbviz' has no attribute {name!r}. It has: {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -106,6 +106,20 @@ class View(anywidget.AnyWidget):
     def release(self) -> None:
         """Let go of model and data."""
 
+    def publish(self, **traits: Any) -> None:
+        """Set synced traits from ``compute`` or ``encode``, which run on the worker."""
+
+        def apply() -> None:
+            with delivery_lock:
+                for name, value in traits.items():
+                    setattr(self, name, value)
+
+        context = self._browser_context
+        if context is None:
+            apply()
+        else:
+            context.copy().run(apply)
+
     # Asking
 
     def _ask(self, _change: Any = None) -> None:

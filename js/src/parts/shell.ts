@@ -1,10 +1,10 @@
 // The frame around every picture: controls above, picture in the middle, status below, in the page's theme.
 import type { AnyModel } from "@anywidget/types";
-import { h, render, type VNode } from "preact";
+import { type ComponentChild, h, render } from "preact";
 import { type Channel, createChannel, type Frame, type Link } from "../channel";
 import { type Control, Controls } from "./controls";
 import css from "./shell.css";
-import { StatusBar } from "./status";
+import { type Fact, StatusBar } from "./status";
 import { addStyle, type Theme, watchTheme } from "./theme";
 
 // biome-ignore lint/suspicious/noExplicitAny: a model's traits differ from view to view
@@ -18,7 +18,7 @@ export interface ShellOptions {
   /** The controls, given anew after every change. */
   controls: () => Control[];
   /** Short facts about the picture shown now. */
-  facts: () => string[];
+  facts: () => Fact[];
   onFrame: (frame: Frame) => void;
   onTheme?: (theme: Theme) => void;
   /** A computation is under way: the picture is not the newest. */
@@ -42,8 +42,8 @@ export interface Shell {
   theme: () => Theme;
   /** Draw controls and status again. */
   refresh: () => void;
-  renderSide: (node: VNode | null) => void;
-  renderBelow: (node: VNode | null) => void;
+  renderSide: (node: ComponentChild) => void;
+  renderBelow: (node: ComponentChild) => void;
 }
 
 function part(parent: HTMLElement, className: string): HTMLElement {

@@ -2,6 +2,12 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Link } from "../channel";
 
+export interface Fact {
+  text: string;
+  /** What the word means, for a student. */
+  tip?: string;
+}
+
 export interface Status {
   status: string;
   progress: { done?: number; total?: number; what?: string };
@@ -9,7 +15,7 @@ export interface Status {
   elapsed: number;
   link: Link;
   /** Plain facts about the picture that is shown: features, reductions, scores. */
-  facts: string[];
+  facts: Fact[];
   /** What this picture cannot tell: the method's known limits. */
   limits: string;
 }
@@ -54,7 +60,13 @@ export function StatusBar(s: Status & { onStop: () => void }) {
         </div>
       )}
       <div class="nbviz-status-line">
-        <span class="nbviz-facts">{s.facts.join(" · ")}</span>
+        <span class="nbviz-facts">
+          {s.facts.map(({ text, tip }) => (
+            <span key={text} title={tip} data-tip={tip ? "" : undefined}>
+              {text}
+            </span>
+          ))}
+        </span>
         <span class="nbviz-state" role="status" aria-live="polite">
           {working && !longer ? "" : statusText(s)}
         </span>

@@ -1,0 +1,72 @@
+// Columns of a table of samples, as nbviz/views/columns.py packs them, and the colours they give.
+import { typedArray } from "../channel";
+import {
+  classPalette,
+  colourClasses,
+  colourValues,
+  domainOf,
+  missingColour,
+  type Palette,
+  VIRIDIS,
+} from "./colours";
+
+export const MISSING = 65535;
+
+export type Column =
+  | { kind: "classes"; names: string[]; codes: Uint16Array }
+  | { kind: "numbers"; values: Float32Array };
+
+// biome-ignore lint/suspicious/noExplicitAny: as it travels
+export function readColumn(packed: any): Column {
+  return packed.kind === "classes"
+    ? { kind: "classes", names: packed.names, codes: typedArray(packed.codes, "uint16") as Uint16Array }
+    : { kind: "numbers", values: typedArray(packed.values, "float32") as Float32Array };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as it travels
+export function readColumns(packed: any): Record<string, Column> {
+  return Object.fromEntries(Object.entries(packed ?? {}).map(([name, value]) => [name, readColumn(value)]));
+}
+
+/** The value of a row, in words; empty where there is none. */
+export function valueText(column: Column | undefined, row: number): string {
+  if (!column) return "";
+  if (column.kind === "classes") return column.names[column.codes[row]] ?? "";
+  const value = column.values[row];
+  return Number.isNaN(value) ? "" : Number(value.toPrecision(3)).toString();
+}
+
+export interface Coloured {
+  colours: Uint32Array;
+  shapes: Uint8Array | null;
+  palette: Palette | null;
+  domain: [number, number] | null;
+}
+
+/** One colour for each of `rows`. */
+export function colourColumn(column: Column, rows: ArrayLike<number>, dark: boolean): Coloured {
+  if (column.kind === "classes") {
+    const palette = classPalette(column.names.length, dark);
+    const codes = Int32Array.from(rows, (row) => (column.codes[row] === MISSING ? -1 : column.codes[row]));
+    const shapes = Uint8Array.from(codes, (code) => palette.shapes[code] ?? 0);
+    return { colours: colourClasses(codes, palette), shapes, palette, domain: null };
+  }
+  const values = Float32Array.from(rows, (row) => column.values[row]);
+  const domain = domainOf(column.values);
+  return {
+    colours: colourValues(values, VIRIDIS, domain, missingColour(dark)),
+    shapes: null,
+    palette: null,
+    domain,
+  };
+}
+
+/** How many of `rows` are in each class. */
+export function countClasses(column: Column & { kind: "classes" }, rows: ArrayLike<number>): number[] {
+  const counts = new Array(column.names.length).fill(0);
+  for (let i = 0; i < rows.length; i++) {
+    const code = column.codes[rows[i]];
+    if (code < counts.length) counts[code]++;
+  }
+  return counts;
+}

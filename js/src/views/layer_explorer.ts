@@ -1,0 +1,294 @@
+// What a layer makes of the samples: its activations as a map of points.
+// The other half is nbviz/views/layer_explorer.py.
+import type { AnyModel, Render } from "@anywidget/types";
+import { h } from "preact";
+import { type Frame, typedArray } from "../channel";
+import { toCss, VIRIDIS } from "../parts/colours";
+import {
+  type Coloured,
+  type Column,
+  colourColumn,
+  countClasses,
+  readColumns,
+  valueText,
+} from "../parts/columns";
+import { ColourBar, GlyphKey, Legend, legendCss } from "../parts/legend";
+import { createScatter } from "../parts/scatter";
+import { combine, type How } from "../parts/selection";
+import { createShell } from "../parts/shell";
+import { addStyle } from "../parts/theme";
+import { type Sprite, Strip, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { createCard } from "./layer_explorer/card";
+import {
+  axisText,
+  controlsOf,
+  factsOf,
+  type LayerInfo,
+  LIMITS,
+  type MapMeta,
+} from "./layer_explorer/controls";
+import css from "./layer_explorer/style.css";
+
+const STRIP = 60;
+
+// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+  let columns: Record<string, Column> = {};
+  let layers: LayerInfo[] = [];
+  let names: string[] | null = null;
+  let total = 0;
+  let sprite: Sprite | null = null;
+  let meta: MapMeta | null = null;
+  let rows: Int32Array = new Int32Array(0);
+  let place = new Map<number, number>(); // row of a sample → its point
+  let coloured: Coloured | null = null;
+  let selection: Int32Array = new Int32Array(0);
+  let lasso = false;
+
+  const shell = createShell(model, el, signal, {
+    label: "Layer explorer",
+    limits: LIMITS,
+    controls: () => controlsOf(layers, Object.keys(columns), rows.length || total, total, get),
+    facts: () => (meta ? factsOf(meta, rows.length) : []),
+    onFrame: (frame) => show(frame),
+    onTheme: ({ dark, background }) => {
+      scatter?.setTheme({ dark, background });
+      recolour();
+    },
+    onPending: () => scatter?.setDimmed(isBehind()),
+    onMessage: (message, buffers) => {
+      if (message.type !== "picture") return;
+      const [width, height] = [Number(message.width), Number(message.height)];
+      const url = spriteUrl(buffers[0], signal);
+      card.received(Number(message.row), { url, columns: 1, count: 1, tileWidth: width, tileHeight: height });
+    },
+    local: {
+      colour_by: {
+        get: () => model.get("colour_by"),
+        set: (value) => shell.channel.assign({ colour_by: value }),
+      },
+      n_samples: {
+        get: () => shell.channel.get("n_samples") || total,
+        set: (value) => shell.channel.set({ n_samples: value >= total ? 0 : value }),
+      },
+      lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
+      everything: { get: () => false, set: () => scatter.resetView() },
+    },
+  });
+  const get = (name: string) => (name === "lasso" ? lasso : shell.channel.get(name));
+  const { root, stage } = shell;
+  for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
+
+  const scatter = createScatter(stage, {
+    signal,
+    label: "Map of samples by their activations",
+    describe: (point) => describe(rows[point]).join(", "),
+    onHover: (point, x, y) => card.show(point === null ? null : rows[point], x, y),
+    onSelect: (points, how) =>
+      select(
+        Int32Array.from(points, (point) => rows[point]),
+        how,
+      ),
+    onTool: (tool) => {
+      lasso = tool === "lasso";
+      shell.refresh();
+    },
+  });
+  scatter.setTheme(shell.theme());
+  const axes = document.createElement("div");
+  axes.className = "nbviz-axes";
+  stage.append(axes);
+  const card = createCard({
+    root,
+    signal,
+    sprite: () => sprite,
+    hasPictures: () => model.get("specimen")?.pictures === true,
+    ask: (row) => shell.channel.send({ type: "picture", row }),
+    lines: (row) => describe(row),
+  });
+
+  function nameOf(row: number): string {
+    return names?.[row] ?? `sample ${row}`;
+  }
+
+  function describe(row: number): string[] {
+    const lines = [nameOf(row)];
+    const confidence = valueText(columns.confidence, row);
+    for (const [name, column] of Object.entries(columns)) {
+      if (name === "confidence" || name === "correct") continue;
+      const sure = name === "prediction" && confidence ? ` (${(100 * Number(confidence)).toFixed(0)} %)` : "";
+      lines.push(`${name}: ${valueText(column, row)}${sure}`);
+    }
+    return lines;
+  }
+
+  /** Whether what is shown is not what was asked for last. */
+  function isBehind(): boolean {
+    const status = model.get("status");
+    const answered = meta !== null && meta.layer === model.get("layer");
+    return root.dataset.link === "gone" || ((status === "pending" || status === "running") && !answered);
+  }
+
+  function setLasso(on: boolean): void {
+    lasso = on;
+    scatter.setTool(on ? "lasso" : "pan");
+  }
+
+  function show(frame: Frame): void {
+    meta = frame.meta as MapMeta;
+    const positions = frame.arrays[0] as Uint16Array;
+    const count = positions.length / 2;
+    const given = frame.arrays[1] as Int32Array | undefined;
+    const changed = given ? !same(given, rows) : rows.length !== count || rows.length !== total;
+    if (changed) {
+      rows = given ?? Int32Array.from({ length: count }, (_, i) => i);
+      place = new Map(Array.from(rows, (row, point) => [row, point]));
+    }
+    scatter.setPositions(positions, { extent: meta.extent });
+    if (changed) {
+      recolour();
+      showSelection();
+    }
+    axes.textContent = axisText(meta);
+    stage.dataset.generation = String(frame.generation);
+    stage.dataset.kind = frame.kind;
+    stage.dataset.layer = meta.layer;
+  }
+
+  function recolour(): void {
+    if (!scatter || rows.length === 0) return;
+    const name = model.get("colour_by");
+    const column = columns[name];
+    coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
+    if (coloured) scatter.setColours(coloured.colours, coloured.shapes);
+    const right = columns.correct;
+    const wrong =
+      right?.kind === "classes" ? Uint8Array.from(rows, (row) => +(right.codes[row] === 0)) : null;
+    scatter.setMarks(wrong);
+    const misclassified = wrong ? wrong.reduce((n, x) => n + x, 0) : 0;
+    shell.renderSide(
+      h("div", { class: "nbviz-explorer-side" }, [
+        column?.kind === "classes" && coloured?.palette
+          ? h(Legend, {
+              label: `Colour: ${name}`,
+              entries: column.names.map((entry, i) => ({
+                name: entry,
+                colour: toCss(coloured!.palette!.colours[i]),
+                shape: coloured!.palette!.shapes[i],
+                count: countClasses(column, rows)[i],
+              })),
+              onPick: (entry, add) => {
+                const chosen = rows.filter((row) => column.codes[row] === entry);
+                select(chosen, add ? "add" : "replace");
+              },
+            })
+          : column && coloured?.domain
+            ? h(ColourBar, { label: name, domain: coloured.domain, ramp: VIRIDIS })
+            : null,
+        wrong ? h(GlyphKey, { name: "misclassified", count: misclassified }) : null,
+      ]),
+    );
+    showStrip();
+  }
+
+  function select(chosen: Int32Array, how: How): void {
+    selection = combine(selection, chosen, how);
+    shell.channel.assign({ selection: new DataView(selection.slice().buffer) });
+    showSelection();
+  }
+
+  function showSelection(): void {
+    const points = Array.from(selection, (row) => place.get(row)).filter((point) => point !== undefined);
+    scatter.setSelection(Int32Array.from(points));
+    showStrip();
+  }
+
+  function showStrip(): void {
+    if (selection.length === 0) {
+      shell.renderBelow(null);
+      return;
+    }
+    const column = columns[model.get("colour_by")];
+    const classes = column?.kind === "classes" ? column : null;
+    const palette = coloured?.palette;
+    const colourOf = (code: number) =>
+      palette?.colours[code] === undefined ? "" : toCss(palette.colours[code]);
+    const counts = classes ? countClasses(classes, selection) : [];
+    shell.renderBelow(
+      h(Strip, {
+        sprite,
+        total: selection.length,
+        items: Array.from(selection.slice(0, STRIP), (index) => ({
+          index,
+          name: describe(index).join(", "),
+          className: valueText(column, index),
+          colour: classes ? colourOf(classes.codes[index]) : "",
+        })),
+        counts: counts
+          .map((count, i) => ({ name: classes!.names[i], colour: colourOf(i), count }))
+          .filter(({ count }) => count > 0),
+        onPick: (index) => select(Int32Array.of(index), "replace"),
+      }),
+    );
+  }
+
+  function readSpecimen(): void {
+    const specimen = model.get("specimen") ?? {};
+    layers = specimen.layers ?? [];
+    names = specimen.names ?? null;
+    total = specimen.n ?? 0;
+    columns = { ...readColumns(specimen.columns), ...readColumns(model.get("predictions_sent")) };
+    recolour();
+    shell.refresh();
+  }
+
+  function readSprite(): void {
+    const packed = model.get("thumbnails") ?? {};
+    if (!packed.png) return;
+    sprite = {
+      url: spriteUrl(packed.png, signal),
+      columns: packed.columns,
+      count: total,
+      tileWidth: packed.width,
+      tileHeight: packed.height,
+    };
+    showStrip();
+  }
+
+  function readSelection(): void {
+    const packed = model.get("selection");
+    const incoming = packed?.byteLength ? (typedArray(packed, "int32") as Int32Array) : new Int32Array(0);
+    if (same(incoming, selection)) return;
+    selection = Int32Array.from(incoming);
+    showSelection();
+  }
+
+  const listeners: [string, () => void][] = [
+    ["change:specimen", readSpecimen],
+    ["change:predictions_sent", readSpecimen],
+    ["change:thumbnails", readSprite],
+    ["change:selection", readSelection],
+    ["change:colour_by", recolour],
+  ];
+  for (const [event, listener] of listeners) model.on(event, listener);
+  signal.addEventListener("abort", () => {
+    for (const [event, listener] of listeners) model.off(event, listener);
+  });
+  readSpecimen();
+  readSprite();
+  readSelection();
+}
+
+function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const render: Render = ({ model, el }) => {
+  const controller = new AbortController();
+  open(model, el, controller.signal);
+  return () => controller.abort();
+};
+
+export default { render };

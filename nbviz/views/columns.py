@@ -1,0 +1,64 @@
+"""Columns of a table of samples, packed for the browser: labels, predictions, metadata.
+
+The other half is js/src/parts/columns.ts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nbviz.core.samples import Samples
+
+MISSING = 65535
+"""Code of a value that is not there."""
+
+_MOST_CLASSES = 200
+
+
+def class_column(codes: np.ndarray, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Integer classes with their names, as uint16 codes into the list of names."""
+    values = np.asarray(codes)
+    classes = np.unique(values)
+    known = len(names) and classes.size and classes.min() >= 0 and classes.max() < len(names)
+    if known:
+        shown, packed = list(names), values
+    else:
+        shown, packed = [str(c) for c in classes], np.searchsorted(classes, values)
+    return {"kind": "classes", "names": shown, "codes": _bytes(packed.astype(np.uint16))}
+
+
+def number_column(values: np.ndarray) -> dict[str, Any]:
+    """Numbers to be coloured on a scale, float32; NaN is missing."""
+    return {"kind": "numbers", "values": _bytes(np.asarray(values, np.float32))}
+
+
+def column_of(values: np.ndarray) -> dict[str, Any]:
+    """A metadata column: numbers if they are many and numeric, else classes."""
+    array = np.asarray(values)
+    if array.dtype.kind in "biu" and len(np.unique(array)) <= _MOST_CLASSES:
+        return class_column(array.astype(np.int64))
+    if array.dtype.kind in "biuf":
+        return number_column(array)
+    names, codes = np.unique(array.astype(str), return_inverse=True)
+    if len(names) > MISSING:
+        raise ValueError(f"a column of {len(names)} different texts cannot be coloured; use numbers")
+    return class_column(codes, tuple(str(name) for name in names))
+
+
+def columns_of(samples: Samples) -> dict[str, dict[str, Any]]:
+    """All columns of the samples by name; ``"label"`` first, if there are labels."""
+    columns: dict[str, dict[str, Any]] = {}
+    if samples.labels is not None:
+        is_class = samples.labels.dtype.kind == "i" and len(np.unique(samples.labels)) <= _MOST_CLASSES
+        columns["label"] = (
+            class_column(samples.labels, samples.class_names) if is_class else number_column(samples.labels)
+        )
+    for name, values in samples.metadata.items():
+        columns[name] = column_of(values)
+    return columns
+
+
+def _bytes(array: np.ndarray) -> memoryview | bytes:
+    return np.ascontiguousarray(array).data.cast("B") if array.size else b""

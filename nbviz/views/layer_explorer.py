@@ -1,0 +1,418 @@
+"""What a layer makes of the samples: its activations as a map of points.
+
+The other half is js/src/views/layer_explorer.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.network import Network
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Predictions, Specimen, spread
+from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.projection import Embedding, project_steps
+from nbviz.views.base import View
+from nbviz.views.columns import class_column, columns_of, number_column
+from nbviz.views.frames import Frame
+from nbviz.views.traits import Indices
+
+_MOST_NAMES = 20_000
+
+
+@dataclass(frozen=True)
+class LayerMap:
+    """One picture: the map of ``rows`` and what the network answers for them."""
+
+    layer: str
+    rows: np.ndarray
+    embedding: Embedding
+    predictions: Predictions | None
+    accuracy: float | None
+    notes: tuple[str, ...]
+
+
+class LayerExplorer(View):
+    """A scatter of the samples, placed by the activations of one layer.
+
+    The principal components are shown at once, then t-SNE refines the map while it is watched.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or Network
+        Its layers are found by one traced forward pass. It is not changed.
+    X : Samples, array, tensor, Dataset, DataLoader, list or DataFrame
+        The samples; see :class:`nbviz.Samples`.
+    y : (n,) sequence, optional
+        Labels, for colours, neighbourhood hit and accuracy.
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
+    **traits
+        Any trait below, for example ``layer="conv2"`` or ``perplexity=50``.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no module, or a keyword is unknown.
+    ValueError
+        If ``X`` and ``y`` differ in length, ``X`` is empty, or there is no such layer.
+
+    Notes
+    -----
+    Implements the activation projections of Rauber, Fadel, Falcão and Telea, "Visualizing the Hidden
+    Activity of Artificial Neural Networks", IEEE TVCG 23(1), 2017, sections 3 and 4.
+
+    Examples
+    --------
+    >>> view = nbviz.LayerExplorer(net, digits)  # doctest: +SKIP
+    >>> view.layer = "conv2"; view.perplexity = 50  # doctest: +SKIP
+    >>> view.neighbourhood_hit  # doctest: +SKIP
+    """
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
+
+    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
+    """How a feature map becomes a vector: all values, or the largest or the mean of each channel."""
+
+    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
+    """t-SNE, or principal component analysis."""
+
+    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
+
+    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations; a third of them, at most 250, with early exaggeration."""
+
+    metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
+    """Distance between activation vectors."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one map."""
+
+    n_samples = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """How many samples are shown, evenly spread over all; 0 for all."""
+
+    k = t.Int(6, min=1).tag(sync=True, parameter=True)
+    """Neighbours that are counted in the neighbourhood hit (6 in the paper)."""
+
+    colour_by = t.Unicode("").tag(sync=True)
+    """``"label"``, ``"prediction"``, ``"correct"``, ``"confidence"`` or a metadata column."""
+
+    selection = Indices().tag(sync=True)
+    """Row numbers of the selected samples."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once: layers, columns, names. Not to be set."""
+
+    predictions_sent = t.Dict().tag(sync=True, echo_update=False)
+    """Predictions for the browser, sent again only when they change. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """All samples in one small PNG. Not to be set."""
+
+    def __init__(
+        self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
+    ) -> None:
+        network = Network.of(model)
+        if X is None:
+            raise TypeError("LayerExplorer(model, X, y): the samples X are missing")
+        samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
+        if not samples.class_names and network.class_names:
+            samples.class_names = network.class_names
+        self._begin(ModelSpecimen(network, samples), traits)
+
+    @classmethod
+    def from_activations(
+        cls, activations: Any, y: Any = None, *, X: Any = None, predictions: Any = None, **traits: Any
+    ) -> LayerExplorer:
+        """A view of activations that were computed elsewhere.
+
+        Parameters
+        ----------
+        activations : mapping of str to (n, ...) array, or one array
+            By layer name, in the order of the layers.
+        y : (n,) sequence, optional
+            Labels.
+        X : optional
+            The samples themselves, for pictures and names.
+        predictions : (n,) or (n, classes) array, optional
+            Predicted classes, or the network's outputs.
+        """
+        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
+        if not arrays:
+            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        samples = Samples.of(next(iter(arrays.values())) if X is None else X, y)
+        view = cls.__new__(cls)
+        view._begin(ArraySpecimen(arrays, samples, predictions), traits, pictures=X is not None)
+        return view
+
+    def _begin(self, specimen: Specimen, traits: dict[str, Any], pictures: bool = True) -> None:
+        self._specimen: Specimen | None = specimen
+        self._neighbours = NeighbourCache()
+        self._sprite_is_due = pictures
+        self._predictions_shown: Predictions | None = None
+        samples = specimen.samples
+        try:
+            layers = specimen.layers()
+        except RuntimeError:
+            layers = []  # the model raises in forward: compute() raises it again, and the view shows it
+        if layers:
+            traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
+        shown = min(traits.get("n_samples") or len(samples), len(samples))
+        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3 - 1))))
+        columns = columns_of(samples)
+        names = samples.names
+        if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
+            names = samples.inputs
+        self._has_classes = columns.get("label", {}).get("kind") == "classes"
+        View.__init__(
+            self,
+            **{"colour_by": next(iter(columns), "prediction"), **traits},
+            specimen={
+                "n": len(samples),
+                "layers": [
+                    {"name": x.name, "type": x.type, "shape": list(x.shape), "parameters": x.parameters}
+                    for x in layers
+                ],
+                "columns": columns,
+                "names": names if names is not None and len(names) <= _MOST_NAMES else None,
+                "pictures": pictures and samples.picture(0) is not None,
+            },
+        )
+
+    @t.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        specimen = self._specimen
+        if specimen is None or not proposal.value:
+            return proposal.value
+        return specimen.check(proposal.value)
+
+    @t.validate("colour_by")
+    def _check_colour(self, proposal: Any) -> str:
+        columns = [*self.specimen.get("columns", {}), "prediction", "correct", "confidence"]
+        if self.specimen and proposal.value not in columns:
+            from nbviz.core.errors import unknown_name
+
+            raise unknown_name("column", proposal.value, columns)
+        return proposal.value
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        rows = proposal.value
+        n = self.specimen.get("n")
+        if n is not None and len(rows) and rows[-1] >= n:
+            raise t.TraitError(f"selection holds row {rows[-1]}, but there are {n} samples")
+        return rows
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        specimen = self._specimen
+        if specimen is None:
+            raise RuntimeError("the view is closed")
+        samples = specimen.samples
+        layer = specimen.check(params.layer or specimen.default_layer())
+        rows = spread(len(samples), params.n_samples or len(samples))
+        activations = np.zeros((0, 0), np.float32)
+        for event in specimen.activation_steps(layer, params.reduce, rows):
+            if isinstance(event, Progress):
+                yield event
+            elif isinstance(event, Preview):
+                first, values = event.value
+                look = project_steps(
+                    values, self._labels(first), method="pca", k=min(params.k, len(first) - 1)
+                )
+                yield Preview(self._map(layer, first, _first(look, layer)))
+            elif isinstance(event, Result):
+                rows, activations = event.value
+        steps = project_steps(
+            activations,
+            self._labels(rows),
+            method=params.method,
+            perplexity=params.perplexity,
+            n_iter=params.iterations,
+            metric=params.metric,
+            seed=params.seed,
+            k=params.k,
+            cache=self._neighbours,
+        )
+        for event in _named(steps, layer):
+            if isinstance(event, Progress):
+                yield event
+                continue
+            yield type(event)(self._map(layer, rows, event.value))
+            if self._sprite_is_due:
+                self._send_sprite()
+
+    def _labels(self, rows: np.ndarray) -> np.ndarray | None:
+        samples = self._specimen.samples if self._specimen is not None else None
+        if samples is None or samples.labels is None or not self._has_classes:
+            return None
+        return samples.labels[rows]
+
+    def _map(self, layer: str, rows: np.ndarray, embedding: Embedding) -> LayerMap:
+        specimen = self._specimen
+        predictions = specimen.predictions_of(rows) if specimen is not None else None
+        labels = self._labels(rows)
+        accuracy = None
+        if predictions is not None and labels is not None:
+            accuracy = float((predictions.classes == labels).mean())
+        notes = specimen.notes if specimen is not None else ()
+        return LayerMap(layer, rows, embedding, predictions, accuracy, (*embedding.notes, *notes))
+
+    def _send_sprite(self) -> None:
+        """Thumbnails follow the first picture; it does not wait for them."""
+        self._sprite_is_due = False
+        sprite = self._specimen.samples.sprite() if self._specimen is not None else None
+        if sprite is not None:
+            self.publish(
+                thumbnails={
+                    "png": sprite.png,
+                    "columns": sprite.columns,
+                    "width": sprite.width,
+                    "height": sprite.height,
+                }
+            )
+
+    def encode(self, value: LayerMap) -> Frame:
+        embedding = value.embedding
+        packed, extent = quantise(embedding.positions)
+        arrays = [packed]
+        if len(value.rows) < self.specimen["n"]:
+            arrays.append(value.rows.astype(np.int32))
+        self._send_predictions(value)
+        return Frame(
+            {
+                "layer": value.layer,
+                "extent": extent,
+                "method": embedding.method,
+                "iteration": embedding.iteration,
+                "kl": embedding.kl_divergence,
+                "variance": embedding.explained_variance,
+                "features": embedding.n_features,
+                "hit": embedding.neighbourhood_hit,
+                "hitActivations": embedding.neighbourhood_hit_activations,
+                "k": embedding.k,
+                "accuracy": value.accuracy,
+                "notes": list(value.notes),
+            },
+            arrays,
+        )
+
+    def _send_predictions(self, value: LayerMap) -> None:
+        predictions = value.predictions
+        if predictions is None or predictions is self._predictions_shown:
+            return
+        self._predictions_shown = predictions
+        n = self.specimen["n"]
+        classes = np.full(n, -1, np.int64)
+        classes[value.rows] = predictions.classes
+        confidence = np.full(n, np.nan, np.float32)
+        confidence[value.rows] = predictions.confidence
+        samples = self._specimen.samples if self._specimen is not None else None
+        names = samples.class_names if samples is not None else ()
+        sent = {"prediction": class_column(classes, names), "confidence": number_column(confidence)}
+        if samples is not None and samples.labels is not None and self._has_classes:
+            right = np.where(classes < 0, 2, (classes == samples.labels).astype(np.int64))
+            sent["correct"] = class_column(right, ("wrong", "correct", "not run"))
+        self.publish(predictions_sent=sent)
+
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """One larger picture of a sample, for the card under the pointer."""
+        if content.get("type") == "picture" and self._specimen is not None:
+            row = int(content["row"])
+            picture = self._specimen.samples[row : row + 1].sprite(96)
+            if picture is not None:
+                head = {"type": "picture", "row": row, "width": picture.width, "height": picture.height}
+                self.send(head, buffers=[picture.png])
+
+    # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """Positions of the samples shown, (n, 2) float32."""
+        return self.latest().embedding.positions
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the samples shown, (n,) int."""
+        return self.latest().rows
+
+    @property
+    def neighbourhood_hit(self) -> float | None:
+        """Share of the k nearest neighbours *in the map* with the sample's own label, mean, 0 to 1."""
+        return self.latest().embedding.neighbourhood_hit
+
+    @property
+    def neighbourhood_hit_activations(self) -> float | None:
+        """The same among the activation vectors themselves, 0 to 1."""
+        return self.latest().embedding.neighbourhood_hit_activations
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the samples shown whose prediction is their label, 0 to 1."""
+        return self.latest().accuracy
+
+    @property
+    def predictions(self) -> np.ndarray | None:
+        """Predicted class of the samples shown, (n,) int."""
+        predictions = self.latest().predictions
+        return None if predictions is None else predictions.classes
+
+    @property
+    def kl_divergence(self) -> float | None:
+        """What t-SNE minimises, nats."""
+        return self.latest().embedding.kl_divergence
+
+    def summary(self) -> str:
+        """The state in plain words."""
+        shown = self._latest
+        if not isinstance(shown, LayerMap):
+            return f"LayerExplorer of layer {self.layer!r}: {self.status}"
+        embedding = shown.embedding
+        kind = "t-SNE" if embedding.method == "tsne" else "PCA"
+        text = f"LayerExplorer: {kind} of {shown.layer!r}"
+        text += f", {len(shown.rows):,} samples, {embedding.n_features:,} values each"
+        if embedding.neighbourhood_hit is not None:
+            text += f"; neighbourhood hit {embedding.neighbourhood_hit:.1%} in the map"
+        if embedding.neighbourhood_hit_activations is not None:
+            text += f", {embedding.neighbourhood_hit_activations:.1%} in the activations"
+        if shown.accuracy is not None:
+            text += f"; accuracy {shown.accuracy:.1%}"
+        return text
+
+    def release(self) -> None:
+        self._specimen = None
+        self._neighbours = NeighbourCache()
+        self._predictions_shown = None
+        self.specimen = self.thumbnails = self.predictions_sent = {}
+
+
+def quantise(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Positions as uint16 over their extent [x0, y0, x1, y1]: 4 bytes a point, finer than any screen."""
+    low, high = positions.min(0).astype(np.float64), positions.max(0).astype(np.float64)
+    span = np.where(high > low, high - low, 1.0)
+    packed = np.round((positions - low) / span * 65535).astype(np.uint16)
+    return packed.ravel(), [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])]
+
+
+def _named(steps: Steps, layer: str) -> Steps:
+    """The same steps; an error says which layer it is about."""
+    try:
+        yield from steps
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"layer {layer!r}: {error}") from error
+
+
+def _first(steps: Steps, layer: str) -> Embedding:
+    """The first picture of a projection."""
+    for event in _named(steps, layer):
+        if isinstance(event, Preview):
+            return event.value
+    raise RuntimeError("a projection without a picture")

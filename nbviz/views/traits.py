@@ -1,0 +1,56 @@
+"""Traits that ipywidgets lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+
+class Indices(t.TraitType[np.ndarray, Any]):
+    """Row numbers of samples, a sorted (m,) int64 array; empty for none. Travels as int32 bytes.
+
+    Lists, arrays and boolean masks are taken. Numbers below zero are refused.
+    """
+
+    default_value: Any = ()
+    info_text = "row numbers"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.tag(to_json=_to_bytes, from_json=_from_bytes)
+
+    def make_dynamic_default(self) -> np.ndarray:
+        return np.zeros(0, np.int64)
+
+    def validate(self, obj: Any, value: Any) -> np.ndarray:
+        array = np.asarray(value)
+        if array.dtype == bool:
+            array = np.flatnonzero(array)
+        if array.size == 0:
+            return np.zeros(0, np.int64)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise t.TraitError(f"{self.name} takes row numbers, got {array.dtype} of shape {array.shape}")
+        if array.min() < 0:
+            raise t.TraitError(f"{self.name} takes row numbers from 0, got {array.min()}")
+        return np.unique(array).astype(np.int64)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """As in traitlets, but arrays are compared as a whole."""
+        new: Any = self._validate(obj, value)
+        old: Any = obj._trait_values.get(self.name)
+        if old is not None and np.array_equal(old, new):
+            return
+        obj._trait_values[self.name] = new
+        obj._notify_trait(self.name, np.zeros(0, np.int64) if old is None else old, new)
+
+
+def _to_bytes(value: np.ndarray, _widget: Any) -> memoryview | bytes:
+    return np.ascontiguousarray(value, np.int32).data.cast("B") if len(value) else b""
+
+
+def _from_bytes(value: Any, _widget: Any) -> np.ndarray:
+    if isinstance(value, list):
+        return np.asarray(value, np.int64)
+    return np.frombuffer(value, np.int32).astype(np.int64) if value is not None else np.zeros(0, np.int64)
