@@ -21,8 +21,9 @@ export class HitIndex {
     const [x0, y0, x1, y1] = extent;
     const width = x1 - x0;
     const height = y1 - y0;
-    // A cell may not be so thin that a line of points makes an endless row of cells.
-    this.cell = Math.max(Math.sqrt((2 * width * height) / Math.max(n, 1)), Math.max(width, height) / 2048);
+    // A cell may not be so thin that a line of points makes an endless row of cells, nor empty when all coincide.
+    const thin = Math.max(width, height) / 2048;
+    this.cell = Math.max(Math.sqrt((2 * width * height) / Math.max(n, 1)), thin) || 1;
     this.columns = Math.floor(width / this.cell) + 1;
     this.rows = Math.floor(height / this.cell) + 1;
     this.start = new Uint32Array(this.columns * this.rows + 1);
@@ -102,9 +103,10 @@ export class HitIndex {
     for (let i = 0; i < this.xy.length / 2; i++) {
       const ahead = (this.xy[2 * i] - x) * dx + (this.xy[2 * i + 1] - y) * dy;
       const aside = Math.abs((this.xy[2 * i] - x) * dy - (this.xy[2 * i + 1] - y) * dx);
-      if (!(ahead > aside)) continue; // a quarter of the plane: four keys reach every point
-      if (ahead + aside < least) {
-        least = ahead + aside;
+      if (!(ahead > 0 && ahead >= aside)) continue; // a quarter of the plane: four keys reach every point
+      const cost = ahead + 2 * aside; // rather straight on than near
+      if (cost < least) {
+        least = cost;
         best = i;
       }
     }

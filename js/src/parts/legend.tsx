@@ -96,8 +96,8 @@ export interface ColourBarProps {
 /** A continuous colour scale with round ticks. */
 export function ColourBar({ label, domain, ramp, unit = "" }: ColourBarProps) {
   const scale = scaleLinear().domain(domain).range([0, 100]);
-  const format = scale.tickFormat(4);
   const constant = domain[0] === domain[1];
+  const format = constant ? (value: number) => String(Number(value.toPrecision(4))) : scale.tickFormat(4);
   const ticks = constant ? [domain[0]] : scale.ticks(4);
   const stops = Array.from({ length: 17 }, (_, i) => toCss(ramp[Math.round((i * 255) / 16)]));
   const edge = (at: number) => (at < 6 ? "low" : at > 94 ? "high" : undefined);

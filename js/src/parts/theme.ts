@@ -98,7 +98,7 @@ export function watchTheme(root: HTMLElement, signal: AbortSignal, onChange?: (t
 /** Put `css` once into the document or shadow root that holds `root` (or into `root`, while it is in neither). */
 export function addStyle(root: HTMLElement, css: string): void {
   const node = root.getRootNode();
-  const place = node instanceof Document ? node.head : node instanceof ShadowRoot ? node : root;
+  const place = node instanceof ShadowRoot ? node : root.isConnected ? document.head : root;
   for (const style of place.querySelectorAll("style[data-nbviz]")) if (style.textContent === css) return;
   const style = document.createElement("style");
   style.dataset.nbviz = "";
