@@ -47,8 +47,9 @@ def check_activations(activations: ArrayLike) -> NDArray[Any]:
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32)
     # One pass each; NaN and infinity survive both, so no mask as large as the data is needed.
-    largest = max(float(array.max()), -float(array.min()))
-    if not np.isfinite(largest) or np.isnan(array.min()):
+    highest, lowest = float(array.max()), float(array.min())
+    largest = max(highest, -lowest)
+    if not np.isfinite(highest - lowest):
         _raise_not_finite(array)
     if not any((row != array[0]).any() for row in array[1:]):
         raise ValueError(

@@ -65,7 +65,7 @@ class Prepared:
             self.n_zero_rows = int((~points.any(axis=1)).sum()) if self.metric != "euclidean" else 0
             if self.reduced_to:
                 yield Progress(0, 1, f"PCA to {REDUCE_TO} dimensions")
-            components = principal_components(points, self.reduced_to or 2, tolerance=1e-4)
+            components = principal_components(points, self.reduced_to or 2, tolerance=1e-3)
             self.start = components.positions[:, :2]
             if self.reduced_to:
                 self.kept_variance = float(components.explained_variance_ratio.sum())

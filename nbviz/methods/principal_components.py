@@ -76,7 +76,7 @@ def principal_components(
     centred = rows - mean
     directions, variances = _leading_directions(centred, n_components, tolerance)
     positions = centred @ directions if rows is array else array @ directions - mean @ directions
-    total = float(np.einsum("ij,ij->", centred, centred, dtype=np.float64))
+    total = float(np.einsum("ij,ij->i", centred, centred).sum(dtype=np.float64))
     ratio = variances / total if total > 0 else variances  # the chosen rows may all be equal
     return PrincipalComponents(positions, ratio, directions, n_fitted)
 

@@ -38,6 +38,20 @@ def test_float32_activations_with_a_large_mean_keep_their_neighbours():
     )
 
 
+@pytest.mark.parametrize(("kind", "mean"), [(np.float32, 0), (np.float32, 20), (np.float64, 0)])
+def test_many_features_have_the_neighbours_of_brute_force(monkeypatch, kind, mean):
+    monkeypatch.setattr("nbviz.methods.neighbours.BLOCK_OPERATIONS", 150**2 * 100)  # 7 blocks of features
+    points = (np.random.default_rng(7).normal(size=(150, 700)) + mean).astype(kind)
+    indices, distances = brute_force(points.astype(float), 6)
+    graph = nearest_neighbours(points, 6)
+    np.testing.assert_array_equal(graph.indices, indices)
+    np.testing.assert_allclose(graph.distances, distances, rtol=1e-5)
+    duplicates = np.repeat(points[:10], 15, axis=0)
+    graph = nearest_neighbours(duplicates, 6)
+    assert not (graph.indices == np.arange(150)[:, None]).any()
+    np.testing.assert_array_equal(graph.indices // 15, np.arange(150)[:, None] // 15 + np.zeros((1, 6), int))
+
+
 def test_searching_in_many_blocks_gives_the_same_graph(monkeypatch):
     points = np.random.default_rng(3).normal(size=(101, 8))
     whole = nearest_neighbours(points, 5)
