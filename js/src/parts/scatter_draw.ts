@@ -85,7 +85,8 @@ export class PointPainter {
     };
     // Crosses above discs, selected above all.
     pass(0, radius, rim, background, fade);
-    pass(MARKED, radius * 1.4, Math.min(1.2 * ratio, 0.35 * radius), background, fade);
+    const arms = Math.max(radius * 1.4, 2.3 * ratio); // a smaller cross is a blot
+    pass(MARKED, arms, Math.min(1.2 * ratio, 0.35 * arms), background, fade);
     if (points.selectedCount > 0) {
       const line = pack(ink.dark ? [255, 255, 255] : [20, 22, 26]);
       pass(SELECTED, bold, 1.1 * ratio, line, FULL);
