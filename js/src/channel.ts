@@ -82,6 +82,7 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
   let drawing = 0;
   let link: Link = "ok";
   let doneSince = 0;
+  let heard = Number.NEGATIVE_INFINITY; // when the kernel last said anything
 
   const setLink = (state: Link) => {
     if (state !== link) {
@@ -127,9 +128,14 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
     if (acknowledge) attempt(() => model.send({ type: "ack", generation: frame.generation }));
   };
 
+  const hear = () => {
+    heard = performance.now();
+    setLink("ok");
+  };
+
   const accept = (packed: PackedFrame | undefined, acknowledge: boolean) => {
     if (!packed || packed.generation === undefined) return;
-    setLink("ok");
+    hear();
     if (inFlight && packed.request >= inFlight.request) release();
     const newest = next ? next.frame : shown;
     const stale =
@@ -147,7 +153,7 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
     else options.onMessage?.(message, buffers);
   };
   const onStatus = () => {
-    setLink("ok");
+    hear();
     const status = model.get("status");
     doneSince = status === "done" ? performance.now() : 0;
     if (status === "error" || status === "cancelled" || status === "done") release();
@@ -156,11 +162,13 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
   const watch = () => {
     const now = performance.now();
     if (inFlight) {
-      const silent = now - inFlight.since;
-      const answered = model.get("status") !== "pending" && link === "ok";
-      if (silent > GONE_AFTER && !answered) setLink("gone");
-      else if (silent > BUSY_AFTER && !answered && link !== "gone") setLink("busy");
-      if (silent > GIVE_UP_WAITING && waiting) release();
+      const silent = heard > inFlight.since ? 0 : now - inFlight.since;
+      if (silent > BUSY_AFTER && link === "ok") {
+        setLink("busy");
+        attempt(() => model.send({ type: "hello" })); // throws if the kernel was restarted
+      }
+      if (silent > GONE_AFTER) setLink("gone");
+      if (now - inFlight.since > GIVE_UP_WAITING && waiting) release();
     }
     // A large message can be lost on the way: ask for the result again.
     if (doneSince && now - doneSince > MISSING_AFTER && shown?.kind !== "result" && !next) {
@@ -171,11 +179,13 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
 
   model.on("change:frame", onTrait);
   model.on("change:status", onStatus);
+  model.on("change:progress", hear);
   model.on("msg:custom", onMessage);
   const timer = setInterval(watch, 250);
   signal.addEventListener("abort", () => {
     model.off("change:frame", onTrait);
     model.off("change:status", onStatus);
+    model.off("change:progress", hear);
     model.off("msg:custom", onMessage);
     clearInterval(timer);
     cancelAnimationFrame(drawing);

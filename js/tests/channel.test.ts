@@ -194,6 +194,23 @@ describe("link", () => {
     model.frame(1, 1);
     expect(links).toEqual(["busy", "gone", "ok"]);
   });
+  it("says gone soon when the kernel was restarted, also if saving does not throw", () => {
+    const channel = open();
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    channel.set({ layer: "b" });
+    model.gone = true;
+    vi.advanceTimersByTime(2000);
+    expect(links).toEqual(["busy", "gone"]);
+    expect(warn).toHaveBeenCalled();
+  });
+  it("a kernel that reports progress is not busy", () => {
+    const channel = open();
+    channel.set({ layer: "b" });
+    vi.advanceTimersByTime(1000);
+    model.emit("change:progress");
+    vi.advanceTimersByTime(20_000);
+    expect(links).toEqual([]);
+  });
   it("says gone when sending throws", () => {
     const channel = open();
     model.gone = true;

@@ -20,6 +20,7 @@ export interface ShellOptions {
   /** Short facts about the picture shown now. */
   facts: () => Fact[];
   onFrame: (frame: Frame) => void;
+  /** The theme has changed; the first one is `shell.theme()`. */
   onTheme?: (theme: Theme) => void;
   /** A computation is under way: the picture is not the newest. */
   onPending?: (pending: boolean) => void;
@@ -125,11 +126,13 @@ export function createShell(
   model.on("change", refresh);
   model.on("change:height", onSize);
   onSize();
+  let built = false; // the view reads the first theme itself, once it has something to colour
   watchTheme(root, signal, (measured) => {
     theme = measured;
-    options.onTheme?.(measured);
+    if (built) options.onTheme?.(measured);
     refresh();
   });
+  built = true;
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(scheduled);
     model.off("change", refresh);

@@ -52,10 +52,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     facts: () => (meta ? factsOf(meta, rows.length) : []),
     onFrame: (frame) => show(frame),
     onTheme: ({ dark, background }) => {
-      scatter?.setTheme({ dark, background });
+      scatter.setTheme({ dark, background });
       recolour();
     },
-    onPending: () => scatter?.setDimmed(isBehind()),
+    onPending: () => scatter.setDimmed(isBehind()),
     onMessage: (message, buffers) => {
       if (message.type !== "picture") return;
       const [width, height] = [Number(message.width), Number(message.height)];
@@ -156,7 +156,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function recolour(): void {
-    if (!scatter || rows.length === 0) return;
+    if (rows.length === 0) return;
     const name = model.get("colour_by");
     const column = columns[name];
     coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
@@ -168,6 +168,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const misclassified = wrong ? wrong.reduce((n, x) => n + x, 0) : 0;
     shell.renderSide(
       h("div", { class: "nbviz-explorer-side" }, [
+        column ? h("div", { class: "nbviz-side-title" }, `colour: ${name}`) : null,
         column?.kind === "classes" && coloured?.palette
           ? h(Legend, {
               label: `Colour: ${name}`,
