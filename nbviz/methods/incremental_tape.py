@@ -9,14 +9,14 @@ batch of two shows which arguments follow the batch size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from nbviz.core.errors import ModelError
 from nbviz.core.layers import Layer, first_tensor
@@ -81,7 +81,8 @@ class Tape:
     steps: list[Step]
     output: Ref
     watched: Ref | None = None
-    notes: list[str] = field(default_factory=list)
+    outputs: int = 1
+    """How many tensors the model returns; ``output`` is one of them."""
 
     def clean(self, ref: Ref) -> torch.Tensor:
         """Value of ``ref`` on the clean input."""
@@ -148,13 +149,22 @@ def _run(network: Network, module: nn.Module, inputs: torch.Tensor, layer: Layer
     handle = module.get_submodule(layer.module).register_forward_hook(watch) if layer is not None else None
     try:
         with recorder:
-            output = network.pick(network.call(module, recorder.steps[0].value))
+            returned = network.call(module, recorder.steps[0].value)
+            output = network.pick(returned)
     except ModelError as error:
         raise error.__cause__ if isinstance(error.__cause__, Untraceable) else error from None
     finally:
         if handle is not None:
             handle.remove()
-    return Tape(recorder.steps, recorder.ref(output), watched[0] if watched else None)
+    watched_ref = watched[0] if watched else None
+    return Tape(recorder.steps, recorder.ref(output), watched_ref, count_tensors(returned))
+
+
+def count_tensors(returned: Any) -> int:
+    """How many tensors a model returned; 1 for the named outputs of transformers, whose logits are meant."""
+    if isinstance(returned, Mapping) and "logits" in returned:
+        return 1
+    return sum(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(returned))
 
 
 class _Recorder(TorchDispatchMode):
