@@ -9,60 +9,78 @@ import numpy as np
 import torch
 from torch import nn
 
+from nbviz.core.pictures import picture_of
+
 if TYPE_CHECKING:
     from nbviz.core.network import Network
 
 
 def prepare(network: Network, raw: Any) -> Any:
-    """The model's input for a batch of raw samples.
+    """The model's input for a batch of raw samples, in memory of its own.
 
     Floating-point data are the model's own input already. Everything else goes through the network's
     transform or tokenizer; without one, integers are handed on as they are (to a model with embeddings) or
     as floating-point numbers.
+
+    Raises
+    ------
+    TypeError
+        If the samples are text and there is neither a tokenizer nor a transform.
+    ValueError
+        If the samples are of different shapes and cannot be stacked.
     """
     if isinstance(raw, Mapping):
         return {key: _place(network, torch.as_tensor(value)) for key, value in raw.items()}
     if _is_text(raw):
         return _tokens(network, list(raw))
-    is_float = (
-        raw.is_floating_point()
-        if isinstance(raw, torch.Tensor)
-        else getattr(raw, "dtype", np.dtype(object)).kind == "f"
-    )
-    if network.transform is not None and not is_float:
+    if network.transform is not None and not _is_float(raw):
         return _place(network, _transformed(network.transform, raw))
-    if isinstance(raw, list):
-        raw = np.stack([np.asarray(x) for x in raw])
-    if isinstance(raw, np.ndarray) and raw.dtype == object:
-        raise TypeError(
-            "samples of different shapes cannot be stacked into a batch. "
-            "Give a transform that brings them to one shape: Network(model, transform=...)."
-        )
-    return _place(
-        network, raw if isinstance(raw, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(raw))
-    )
+    return _place(network, _tensor(raw))
 
 
 def _is_text(raw: Any) -> bool:
     return isinstance(raw, Sequence) and len(raw) > 0 and isinstance(raw[0], str)
 
 
-def _transformed(transform: Any, raw: Any) -> torch.Tensor:
+def _is_float(raw: Any) -> bool:
+    if isinstance(raw, torch.Tensor):
+        return raw.is_floating_point()
+    return getattr(raw, "dtype", np.dtype(object)).kind == "f"
+
+
+def _tensor(raw: Any) -> torch.Tensor:
+    if isinstance(raw, torch.Tensor):
+        return raw
+    if isinstance(raw, list):
+        return _stacked([_tensor(np.asarray(x) if not isinstance(x, torch.Tensor) else x) for x in raw])
+    array = np.array(raw)  # copied: torch warns about read-only memory
+    if array.dtype == object:
+        raise TypeError("the samples are Python objects, not numbers. Say how to read them: transform=...")
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _stacked(tensors: list[torch.Tensor]) -> torch.Tensor:
+    shapes = sorted({tuple(t.shape) for t in tensors})
+    if len(shapes) > 1:
+        raise ValueError(
+            f"samples of different shapes, {shapes[0]} and {shapes[-1]}, cannot be stacked into a batch. "
+            "Give a transform (or a tokenizer that pads) that brings them to one shape: "
+            "Network(model, transform=...)."
+        )
+    return torch.stack(tensors)
+
+
+def _transformed(transform: Any, raw: Any) -> Any:
     if getattr(transform, "batched", False):
         return transform(raw)
-    return torch.stack([torch.as_tensor(transform(_picture(sample))) for sample in raw])
+    return _stacked([torch.as_tensor(transform(_picture(sample))) for sample in raw])
 
 
 def _picture(sample: Any) -> Any:
     """Transforms of torchvision take PIL images; other samples are handed on as they are."""
-    if isinstance(sample, torch.Tensor) and sample.dtype == torch.uint8:
-        sample = sample.numpy()
-        if sample.ndim == 3 and sample.shape[0] in (1, 3):
-            sample = np.moveaxis(sample, 0, -1)
-    if isinstance(sample, np.ndarray) and sample.dtype == np.uint8 and sample.ndim in (2, 3):
-        from PIL import Image
-
-        return Image.fromarray(sample[..., 0] if sample.ndim == 3 and sample.shape[-1] == 1 else sample)
+    if str(getattr(sample, "dtype", "")).removeprefix("torch.") == "uint8":
+        picture = picture_of(sample)
+        return sample if picture is None else picture
     return sample
 
 
@@ -75,20 +93,46 @@ def _tokens(network: Network, texts: list[str]) -> Any:
     if hasattr(tokenizer, "pad_token_id"):
         batch = tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
         return {key: value.to(network.device) for key, value in batch.items()}
-    ids = [torch.as_tensor(tokenizer(text)) for text in texts]
-    if len({len(x) for x in ids}) > 1:
-        raise ValueError(
-            "texts of different lengths cannot be stacked: let the tokenizer pad them to one length"
-        )
-    return _place(network, torch.stack(ids))
+    return _place(network, _stacked([torch.as_tensor(tokenizer(text)) for text in texts]))
 
 
-def _place(network: Network, tensor: torch.Tensor) -> torch.Tensor:
+def _place(network: Network, value: Any) -> Any:
+    """Copies on the model's device: a model that works in place must not change the user's data."""
+    if isinstance(value, Mapping):
+        return {key: _place(network, part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_place(network, part) for part in value)
+    tensor = torch.as_tensor(value)
+    return tensor.detach().to(network.device, _wanted_type(network, tensor), copy=True)
+
+
+def _wanted_type(network: Network, tensor: torch.Tensor) -> torch.dtype:
     if tensor.is_floating_point():
-        return tensor.to(network.device, network.dtype)
-    if any(isinstance(m, nn.Embedding | nn.EmbeddingBag) for m in network.module.modules()):
-        return tensor.to(network.device, torch.int64)
-    return tensor.to(network.device, network.dtype)
+        return network.dtype
+    embeds = any(isinstance(m, nn.Embedding | nn.EmbeddingBag) for m in network.module.modules())
+    if embeds and tensor.dtype == torch.bool:
+        return torch.bool  # a mask
+    # Token ids are (samples, time); integers with more axes are pixels.
+    return torch.int64 if embeds and tensor.ndim <= 2 else network.dtype
+
+
+def first_of(sample: Any) -> Any:
+    """A batch of one raw sample, from Samples or from a batch."""
+    if hasattr(sample, "batch"):
+        return sample.batch(np.array([0]))
+    one = {key: value[:1] for key, value in sample.items()} if isinstance(sample, Mapping) else sample[:1]
+    if len(next(iter(one.values())) if isinstance(one, dict) else one) == 0:
+        raise ValueError("there are no samples: at least one is needed to trace the model")
+    return one
+
+
+def copies(inputs: Any, n: int) -> Any:
+    """``n`` copies of a prepared batch of one, in memory of their own."""
+    if isinstance(inputs, Mapping):
+        return {key: copies(value, n) for key, value in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(copies(value, n) for value in inputs)
+    return torch.cat([inputs] * n)
 
 
 def describe(inputs: Any) -> str:
@@ -105,7 +149,7 @@ def describe(inputs: Any) -> str:
 def wanted_input(module: nn.Module) -> str:
     """What the first layer with weights takes, in words; empty if it is of no known kind."""
     for name, child in module.named_modules():
-        where = f"Its first layer with weights, {name or 'the model'!r} ({type(child).__name__}),"
+        where = f"Its first layer with weights{f', {name!r}' if name else ''} ({type(child).__name__})"
         if isinstance(child, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             space = {nn.Conv1d: "length", nn.Conv2d: "height, width", nn.Conv3d: "depth, height, width"}
             axes = next(text for kind, text in space.items() if isinstance(child, kind))

@@ -1,9 +1,8 @@
-"""The layers of a module, by name, in the order in which a forward pass reaches them."""
+"""The layers of a module: their names, the shape of what they return, and where its axes lie."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +12,24 @@ from torch import nn
 INPUT = "input"
 OUTPUT = "output"
 
-_SEQUENCE_FIRST = (nn.RNNBase,)
-_CHANNELS_SECOND = (
-    nn.Conv1d,
-    nn.ConvTranspose1d,
-    nn.BatchNorm1d,
-    nn.MaxPool1d,
-    nn.AvgPool1d,
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveMaxPool1d,
+_CHANNELS_FIRST = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._NormBase,
+    nn.GroupNorm,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+    nn.modules.pooling._AdaptiveAvgPoolNd,
+    nn.modules.pooling._AdaptiveMaxPoolNd,
 )
-# Modules that compute nothing in evaluation mode.
-_AT_REST = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd)
+_CHANNELS_LAST = (
+    nn.Linear,
+    nn.Embedding,
+    nn.LayerNorm,
+    nn.RNNBase,
+    nn.MultiheadAttention,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Layer:
     ----------
     name : str
         The module's name as ``named_modules()`` gives it. A module that is called several times has
-        ``name``, ``name_1``, ``name_2``, … , one for each call.
+        ``name``, ``name_1``, ``name_2``, … , one for each call. ``"input"`` and ``"output"`` are always
+        what goes into the model and what comes out.
     type : str
         Class name of the module.
     shape : tuple of int
@@ -48,6 +54,8 @@ class Layer:
         which of its calls this is, from 0.
     channel_axis : int
         Axis of ``shape`` along which the units (channels) lie.
+    batch_axis : int
+        Axis of the module's output along which the samples lie: 1 in sequence-first models.
     """
 
     name: str
@@ -57,6 +65,7 @@ class Layer:
     module: str
     call: int
     channel_axis: int
+    batch_axis: int = 0
 
 
 def first_tensor(output: Any) -> torch.Tensor | None:
@@ -81,81 +90,21 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     return None
 
 
-def batch_first(module: nn.Module | None, tensor: torch.Tensor, batch: int) -> torch.Tensor | None:
-    """``tensor`` with the batch axis in front, or None where no axis has the size of the batch."""
-    sequence_first = isinstance(module, _SEQUENCE_FIRST) and not getattr(module, "batch_first", False)
-    axes = (1, 0) if sequence_first and tensor.ndim > 1 else (0, 1)
-    for axis in axes:
-        if axis < tensor.ndim and tensor.shape[axis] == batch:
-            return tensor.movedim(axis, 0)
-    return None
+def batch_axis_of(small: tuple[int, ...], large: tuple[int, ...], sizes: tuple[int, int]) -> int | None:
+    """The axis that follows the batch when it grows from ``sizes[0]`` to ``sizes[1]``; None if no one does.
+
+    Two passes tell it where one cannot: a sequence may be as long as the batch is large.
+    """
+    if len(small) != len(large):
+        return None
+    follows = [axis for axis, pair in enumerate(zip(small, large, strict=True)) if pair == sizes]
+    return follows[0] if follows else None
 
 
 def channel_axis(module: nn.Module | None, shape: tuple[int, ...]) -> int:
     """Axis of the units: first in feature maps (C, H, W), last in sequences (time, features)."""
-    if len(shape) == 2 and not isinstance(module, _CHANNELS_SECOND):
-        return 1
-    return 0
-
-
-def parameter_count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def trace(
-    module: nn.Module, run: Callable[[nn.Module], Any], batch: int
-) -> tuple[list[Layer], dict[str, Layer]]:
-    """One forward pass, watched.
-
-    Returns the layers to offer, in the order of execution, and every call by name. A module that hands on
-    the very tensor of the call before it (a container, a dropout at rest) can be asked for by name but is
-    not offered twice.
-    """
-    names = {child: name for name, child in module.named_modules() if name}
-    calls: Counter[str] = Counter()
-    offered: list[Layer] = []
-    every: dict[str, Layer] = {}
-    last: tuple[torch.Tensor, int] | None = None
-
-    def watch(child: nn.Module, _inputs: Any, output: Any) -> None:
-        nonlocal last
-        name = names[child]
-        call = calls[name]
-        calls[name] += 1
-        tensor = first_tensor(output)
-        moved = None if tensor is None else batch_first(child, tensor, batch)
-        if tensor is None or moved is None:
-            return
-        shape = tuple(moved.shape[1:])
-        layer = Layer(
-            name if call == 0 else f"{name}_{call}",
-            type(child).__name__,
-            shape,
-            parameter_count(child),
-            name,
-            call,
-            channel_axis(child, shape),
-        )
-        every.setdefault(layer.name, layer)
-        # An in-place ReLU returns the tensor it got, but of a newer version.
-        same = last is not None and last[0] is tensor and last[1] == tensor._version
-        if not same and not isinstance(child, _AT_REST):
-            offered.append(layer)
-        last = (tensor, tensor._version)
-
-    handles = [child.register_forward_hook(watch) for child in names]
-    try:
-        with torch.no_grad():
-            output = run(module)
-    finally:
-        for handle in handles:
-            handle.remove()
-    tensor = first_tensor(output)
-    moved = None if tensor is None else batch_first(None, tensor, batch)
-    if tensor is not None and moved is not None:
-        shape = tuple(moved.shape[1:])
-        layer = Layer(OUTPUT, type(module).__name__, shape, 0, "", 0, channel_axis(None, shape))
-        every.setdefault(OUTPUT, layer)
-        if last is None or last[0] is not tensor:
-            offered.append(layer)
-    return offered, every
+    if isinstance(module, _CHANNELS_FIRST):
+        return 0
+    if isinstance(module, _CHANNELS_LAST):
+        return max(0, len(shape) - 1)
+    return 1 if len(shape) == 2 else 0

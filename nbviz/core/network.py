@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,13 @@ import torch
 from torch import nn
 
 from nbviz.core.activations import ActivationCache
-from nbviz.core.errors import ModelError, unknown_name
-from nbviz.core.inputs import describe, prepare, wanted_input
-from nbviz.core.layers import INPUT, OUTPUT, Layer, channel_axis, first_tensor, trace
+from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.inputs import copies, describe, first_of, prepare, wanted_input
+from nbviz.core.layers import OUTPUT, Layer, first_tensor
+from nbviz.core.reading import names_of
 from nbviz.core.shadow import Shadow
+from nbviz.core.trace import Trace, trace
+from nbviz.core.version import fingerprint, structure
 
 
 class Network:
@@ -22,13 +26,15 @@ class Network:
 
     Work runs on a private twin that shares the weights, in evaluation mode: the module's ``training``
     flags, hooks, ``requires_grad``, ``.grad`` and buffers stay bit for bit as they are, also after an
-    error, and also while it is being trained in a cell. Forward hooks of the module's own are run, since
-    they can be part of what it computes.
+    error, and also while it is being trained in a cell. Hooks of the module's own are run, since they can
+    be part of what it computes: one that only records is called for our passes too, with the twin's layer
+    as its module.
 
     Parameters
     ----------
     module : torch.nn.Module
-        The model. ``DataParallel`` is unwrapped. A ``ScriptModule`` is refused: it takes no hooks.
+        The model. ``DataParallel`` and ``torch.compile`` are unwrapped. A ``ScriptModule`` is refused: it
+        takes no hooks.
     transform : callable, optional
         Maps one raw sample (a ``PIL.Image`` for uint8 pictures, else what the samples hold) to the model's
         input tensor, without the batch axis. A callable with the attribute ``batched = True`` gets a whole
@@ -70,8 +76,7 @@ class Network:
                 f"a torch.nn.Module is wanted, got {type(module).__name__}. "
                 "Pass the model itself; for arrays computed elsewhere use from_activations(...)."
             )
-        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            module = module.module
+        module = _unwrapped(module)
         if isinstance(module, torch.jit.ScriptModule):
             raise TypeError(
                 "a ScriptModule takes no hooks, so its layers cannot be watched. "
@@ -79,7 +84,9 @@ class Network:
             )
         self.module = module
         self.transform = transform
-        self.class_names = _names(class_names, module)
+        if class_names is None:
+            class_names = getattr(getattr(module, "config", None), "id2label", None)
+        self.class_names = names_of(class_names)
         self.tokenizer = tokenizer
         self.output = output
         self.checkpoints: Mapping[int, Mapping[str, torch.Tensor]] = (
@@ -89,7 +96,7 @@ class Network:
         self.cache = ActivationCache()
         self._call = forward
         self._shadow = Shadow(module)
-        self._traces: dict[Any, tuple[list[Layer], dict[str, Layer]]] = {}
+        self._traces: dict[Any, Trace] = {}
         self.batch_size: int | None = None
 
     @classmethod
@@ -125,9 +132,13 @@ class Network:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Changes whenever a weight or buffer is changed in place or replaced."""
-        tensors = (*self.module.parameters(), *self.module.buffers())
-        return (sum(t._version for t in tensors if not t.is_inference()), hash(tuple(id(t) for t in tensors)))
+        """Changes whenever a weight, a buffer or a setting changes, so that what was computed is stale.
+
+        Writes through ``parameter.data`` bump no counter, so a few numbers of each tensor are compared too.
+        """
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        counts = sum(t._version for t in tensors if not t.is_inference())
+        return (counts, hash(structure(self.module)), fingerprint(tensors))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[nn.Module]:
@@ -152,7 +163,7 @@ class Network:
                 return self._call(module, inputs)
             if isinstance(inputs, Mapping):
                 return module(**inputs)
-            return module(inputs)
+            return module(*inputs) if isinstance(inputs, tuple) else module(inputs)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -195,7 +206,7 @@ class Network:
         list of Layer
             A module that is called several times stands there once for each call.
         """
-        return self._trace(sample)[0]
+        return self._trace(sample).offered
 
     def layer(self, name: str, sample: Any) -> Layer:
         """The layer called ``name``.
@@ -205,52 +216,103 @@ class Network:
         UnknownName
             If there is none; the message lists the near names.
         """
-        offered, every = self._trace(sample)
-        if name in every:
-            return every[name]
-        for other, module in self.module.named_modules(remove_duplicate=False):
-            if other == name:
-                same = [n for n, m in self.module.named_modules() if m is module and n in every]
-                if same:
-                    return every[same[0]]
-                raise unknown_name("layer", name, [x.name for x in offered]) from ValueError(
-                    f"the module {name!r} exists, but this forward pass does not call it "
-                    "or it returns no tensor with a batch axis"
-                )
-        raise unknown_name("layer", name, [x.name for x in offered])
+        found = self._trace(sample)
+        if name in found.every:
+            return found.every[name]
+        offered = [layer.name for layer in found.offered]
+        modules = dict(self.module.named_modules(remove_duplicate=False))
+        if name not in modules:
+            raise unknown_name("layer", name, offered)
+        for layer in found.every.values():
+            if layer.module and layer.call == 0 and modules[layer.module] is modules[name]:
+                return layer  # a shared module, by its other name
+        raise UnknownName(
+            f"the layer {name!r} ({type(modules[name]).__name__}) exists, but a forward pass does not call "
+            f"it, or it returns no tensor with one row per sample. There are: {', '.join(offered)}"
+        )
 
     def hidden_layer(self, sample: Any) -> str:
         """Name of the last hidden layer: the one whose output the last layer with weights reads."""
         offered = self.layers(sample)
-        weighted = [i for i, layer in enumerate(offered) if layer.parameters]
+        modules = dict(self.module.named_modules())
+        weighted = [
+            i for i, layer in enumerate(offered) if layer.module and _has_weights(modules[layer.module])
+        ]
         if not weighted or weighted[-1] <= 1:
             return offered[-1].name
         return offered[weighted[-1] - 1].name
 
-    def _trace(self, sample: Any) -> tuple[list[Layer], dict[str, Layer]]:
-        one = _first(sample)
-        inputs = self.prepare(one)
-        tensor = first_tensor(inputs)
+    def _trace(self, sample: Any) -> Trace:
+        one = self.prepare(first_of(sample))
+        tensor = first_tensor(one)
         if tensor is None:
-            raise TypeError(f"the model's input holds no tensor: {describe(inputs)}")
-        with self.running() as module:
-            key = (describe(inputs), tuple(name for name, _ in module.named_modules()))
-            if key not in self._traces:
-                with torch.no_grad():
-                    self.call(module, inputs)  # an error here names the shape that the user gave
-                # Two copies of one sample: so the batch axis can be told from an axis of size one.
-                both = _twice(inputs)
-                offered, every = trace(module, lambda m: self.pick(self.call(m, both)), batch=2)
-                own = tuple(tensor.shape[1:])
-                first = Layer(INPUT, "input", own, 0, "", 0, channel_axis(None, own))
-                self._traces[key] = ([first, *offered], {INPUT: first, **every})
-            return self._traces[key]
+            raise TypeError(f"the model's input holds no tensor: {describe(one)}")
+        key = (describe(one), structure(self.module))
+        found = self._traces.get(key)
+        if found is None:
+            if len(self._traces) > 16:
+                self._traces.clear()
+            found = self._traces[key] = self._new_trace(one, tuple(tensor.shape[1:]))
+        return found
+
+    def _new_trace(self, one: Any, shape: tuple[int, ...]) -> Trace:
+        try:
+            found = trace(self.running, lambda m, n: self.pick(self.call(m, copies(one, n))), shape)
+        except ModelError:
+            with self.running() as module, torch.no_grad():
+                self.call(module, copies(one, 1))  # an error here names the shape that the user gave
+            raise
+        watched = any(layer.module for layer in found.every.values())
+        if self._call is not None and not watched and list(self.module.children()):
+            raise ModelError(
+                "forward= ran no layer of the module it was given. Use its first argument, "
+                "not the model itself: forward=lambda module, inputs: module.encoder(inputs)."
+            )
+        return found
+
+    def at_epoch(self, epoch: int) -> Network:
+        """A Network of its own with the weights of one of the :attr:`checkpoints`.
+
+        Raises
+        ------
+        UnknownName
+            If there is no checkpoint of that epoch; the message lists those there are.
+        """
+        if epoch not in self.checkpoints:
+            raise unknown_name("epoch", epoch, [str(e) for e in sorted(self.checkpoints)])
+        module = copy.deepcopy(self.module)
+        module.load_state_dict(self.checkpoints[epoch])
+        return Network(
+            module,
+            transform=self.transform,
+            class_names=self.class_names,
+            tokenizer=self.tokenizer,
+            output=self.output,
+            forward=self._call,
+            checkpoints=self.checkpoints,
+            samples=self.samples,
+        )
 
     def predict(self, samples: Any) -> np.ndarray:
-        """Class probabilities, (n, classes) float32; see :func:`nbviz.core.capture.probabilities`."""
-        from nbviz.core.capture import capture, probabilities
+        """Class probabilities, (n, classes) float32; see :func:`nbviz.core.capture.probabilities`.
 
-        return probabilities(capture(self, samples, [OUTPUT])[OUTPUT])
+        Raises
+        ------
+        ModelError
+            If the model gives no vector per sample: a picture, or a vector for each step of a sequence.
+        """
+        from nbviz.core.capture import capture, probabilities
+        from nbviz.core.samples import Samples
+
+        samples = Samples.of(samples)
+        shape = self.layer(OUTPUT, samples).shape
+        if sum(size > 1 for size in shape) > 1:
+            raise ModelError(
+                f"the model returns {shape} values per sample, not one for each class. "
+                "Say which are the classes: Network(model, output=lambda out: ...)."
+            )
+        inside = self._trace(samples).ends_in_sigmoid
+        return probabilities(capture(self, samples, [OUTPUT])[OUTPUT], sigmoid=inside)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -261,33 +323,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
-def _names(names: Sequence[str] | Mapping[int, str] | None, module: nn.Module) -> tuple[str, ...]:
-    if names is None:
-        names = getattr(getattr(module, "config", None), "id2label", None)
-    if names is None:
-        return ()
-    if isinstance(names, Mapping):
-        table: Mapping[Any, Any] = names
-        if isinstance(table.get("categories"), Sequence):  # torchvision's weights.meta
-            return tuple(str(name) for name in table["categories"])
-        return tuple(str(table[key]) for key in sorted(table))
-    return tuple(str(name) for name in names)
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The model inside ``DataParallel`` and ``torch.compile``, which hide its layers."""
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif isinstance(getattr(module, "_orig_mod", None), nn.Module):
+            module = module._orig_mod  # type: ignore[assignment]
+        else:
+            return module
 
 
-def _first(sample: Any) -> Any:
-    """A batch of one raw sample, from Samples or from a batch."""
-    if hasattr(sample, "batch"):
-        if len(sample) == 0:
-            raise ValueError("there are no samples: at least one is needed to trace the model")
-        return sample.batch(np.array([0]))
-    if isinstance(sample, Mapping):
-        return {key: value[:1] for key, value in sample.items()}
-    return sample[:1]
-
-
-def _twice(inputs: Any) -> Any:
-    if isinstance(inputs, Mapping):
-        return {key: _twice(value) for key, value in inputs.items()}
-    if isinstance(inputs, tuple | list):
-        return type(inputs)(_twice(value) for value in inputs)
-    return torch.cat([inputs, inputs]) if isinstance(inputs, torch.Tensor) else inputs
+def _has_weights(module: nn.Module) -> bool:
+    """Whether the module holds weights itself, not only in its parts."""
+    own = any(parameter is not None for parameter in module._parameters.values())
+    return own or "parametrizations" in module._modules

@@ -35,46 +35,62 @@ class Sprite:
 
 
 def picture_of(sample: Any) -> Image.Image | None:
-    """``sample`` as a picture, or None if it is not one.
+    """``sample`` as a picture, grey or RGB, or None if it is not one.
 
-    (H, W), (H, W, 1 | 3), (1 | 3, H, W) arrays and tensors, and PIL images. uint8 is taken as it is; other
-    numbers are stretched from their smallest to their largest value, since a normalisation is not known.
+    (H, W), (H, W, 1 | 3 | 4), (1 | 3 | 4, H, W) arrays and tensors, and PIL images; a fourth channel is
+    dropped. uint8 is taken as it is and 0 … 1 as brightness; other numbers are stretched from their smallest
+    to their largest value, since a normalisation is not known.
     """
     if isinstance(sample, Image.Image):
-        return sample.convert("RGB")
-    array = np.asarray(sample.detach().cpu() if hasattr(sample, "detach") else sample)
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3):
+        return sample.convert("L" if sample.mode in ("1", "L") else "RGB")
+    if isinstance(sample, str):
+        return None
+    array = np.asarray(sample.detach().cpu().float() if _is_float_tensor(sample) else sample)
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[-1] not in (1, 3, 4):
         array = np.moveaxis(array, 0, -1)
     if array.ndim == 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 3)) or min(array.shape[:2]) < 4:
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))) or min(array.shape[:2]) < 4:
         return None
+    if array.ndim == 3:
+        array = array[..., :3]
     if array.dtype != np.uint8:
-        array = _stretched(array)
-    return Image.fromarray(array)
+        if array.dtype.kind not in "biuf":
+            return None
+        array = _brightness(array)
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _stretched(array: np.ndarray) -> np.ndarray:
-    values = np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    return (255 * (values - low) / (high - low or 1)).round().astype(np.uint8)
+def _is_float_tensor(sample: Any) -> bool:
+    return hasattr(sample, "detach") and sample.is_floating_point()
+
+
+def _brightness(array: np.ndarray) -> np.ndarray:
+    values = np.nan_to_num(array.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if array.dtype.kind in "fb" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    return (255 * ((values - low) / (high - low or 1))).round().astype(np.uint8)
 
 
 def sprite_of(inputs: Any, tile: int | None, max_bytes: int) -> Sprite | None:
     """All ``inputs`` as one PNG; smaller thumbnails where it would exceed ``max_bytes``, else None."""
+    if tile is not None and tile < 1:
+        raise ValueError(f"a thumbnail has at least 1 pixel, got tile={tile}")
     first = picture_of(inputs[0]) if len(inputs) else None
     if first is None:
         return None
-    side = min(max(first.size), _LARGEST_TILE) if tile is None else tile
-    # At best one byte in five of a thumbnail is left by the PNG: do not try what cannot fit.
-    while side >= min(_SMALLEST_TILE, max(first.size)) and len(inputs) * side * side / 5 < 4 * max_bytes:
+    if tile is not None:
+        sprite = _draw(inputs, first.size, tile)
+        return sprite if len(sprite.png) <= max_bytes else None
+    own = max(first.size)
+    # At best one byte in twenty of the pixels is left by the PNG: do not try what cannot fit.
+    side = min(own, _LARGEST_TILE, int(math.sqrt(20 * max_bytes / len(inputs))))
+    while side >= min(_SMALLEST_TILE, own):
         sprite = _draw(inputs, first.size, side)
         if len(sprite.png) <= max_bytes:
             return sprite
-        smaller = int(side * math.sqrt(max_bytes / len(sprite.png)) * 0.97)
-        if tile is not None:
-            return None
-        side = min(side - 1, smaller)
+        side = min(side - 1, int(side * math.sqrt(max_bytes / len(sprite.png)) * 0.97))
     return None
 
 
@@ -83,32 +99,38 @@ def _draw(inputs: Any, size: tuple[int, int], side: int) -> Sprite:
     width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
     columns = math.ceil(math.sqrt(len(inputs) * height / width))
     rows = math.ceil(len(inputs) / columns)
-    grey = _grey_stack(inputs) if (width, height) == size else None
-    if grey is not None:
+    if (width, height) == size and _are_grey(inputs):  # no loop over the samples
         sheet = np.zeros((rows * columns, height, width), np.uint8)
-        sheet[: len(grey)] = grey
-        sheet = (
-            sheet.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+        sheet[: len(inputs)] = inputs
+        tiled = sheet.reshape(rows, columns, height, width).swapaxes(1, 2)
+        return Sprite(
+            _png(Image.fromarray(tiled.reshape(rows * height, columns * width))), columns, width, height
         )
-        return Sprite(_png(Image.fromarray(sheet)), columns, width, height)
-    pictures = [picture_of(sample) for sample in inputs]
-    mode = "L" if all(p is not None and p.mode == "L" for p in pictures) else "RGB"
-    canvas = Image.new(mode, (columns * width, rows * height))
-    for i, picture in enumerate(pictures):
-        if picture is not None:
-            small = picture.convert(mode).resize((width, height), Image.Resampling.BOX)
-            canvas.paste(small, (i % columns * width, i // columns * height))
+    canvas = Image.new("L", (columns * width, rows * height))
+    for i, sample in enumerate(inputs):  # one full-size picture in memory at a time
+        small = _fitted(picture_of(sample), width, height)
+        if small is not None:
+            if small.mode == "RGB" and canvas.mode == "L":
+                canvas = canvas.convert("RGB")
+            x, y = i % columns * width, i // columns * height
+            canvas.paste(small, (x + (width - small.width) // 2, y + (height - small.height) // 2))
     return Sprite(_png(canvas), columns, width, height)
 
 
-def _grey_stack(inputs: Any) -> np.ndarray | None:
-    """(n, H, W) uint8 without a loop over samples, where the samples are plain grey pictures."""
-    array = np.asarray(inputs) if isinstance(inputs, np.ndarray) else None
-    return (
-        array
-        if array is not None and array.dtype == np.uint8 and array.ndim == 3 and array.shape[-1] > 4
-        else None
+def _fitted(picture: Image.Image | None, width: int, height: int) -> Image.Image | None:
+    """``picture`` shrunk into a tile, its sides in their own ratio (pictures may be of different sizes)."""
+    if picture is None or picture.size == (width, height):
+        return picture
+    scale = min(width / picture.width, height / picture.height)
+    inner = (
+        max(1, min(width, round(picture.width * scale))),
+        max(1, min(height, round(picture.height * scale))),
     )
+    return picture.resize(inner, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _are_grey(inputs: Any) -> bool:
+    return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim == 3
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -2,13 +2,12 @@
 
 Work runs on the twin, so that flags, hooks, buffers and gradients of the user's module stay as they are,
 bit for bit, also while the user trains it in a cell. In-place weight updates are seen at once, because
-the parameters are the same tensors.
+the weights lie in the same memory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import threading
 import weakref
 from collections.abc import Iterator
@@ -16,6 +15,10 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from nbviz.core.errors import ModelError
+from nbviz.core.twin import State, copy_module, reachable
+from nbviz.core.version import structure
 
 # A torch module is not thread-safe (hooks, buffers written in forward): one lock per user's module,
 # shared by every Network that wraps it.
@@ -29,31 +32,16 @@ def lock_of(module: nn.Module) -> threading.RLock:
         return _locks.setdefault(module, threading.RLock())
 
 
-def _structure(module: nn.Module) -> tuple[Any, ...]:
-    """What must not change for a twin to stay valid: modules, tensors, hooks, plain settings."""
-    parts: list[Any] = []
-    for name, child in module.named_modules():
-        state = child.__dict__
-        parts.append((name, id(child), len(state["_forward_hooks"]), len(state["_forward_pre_hooks"])))
-        parts.extend(id(t) for t in state["_parameters"].values())
-        parts.extend(id(t) for t in state["_buffers"].values())
-        parts.extend(
-            (key, value)
-            for key, value in state.items()
-            if type(value) in (int, float, bool, str) and key != "training"
-        )
-    return tuple(parts)
-
-
 class Shadow:
     """The twin of ``module``, in evaluation mode, re-made when the structure of ``module`` changes.
 
-    Buffers (BatchNorm statistics, masks) are cloned and refreshed before each use, because a forward may
-    write to them. The user's own forward hooks are kept: they can be part of what the model computes
-    (weight normalisation is such a hook).
+    Buffers are refreshed before each use and attributes put back after it, so each use begins as the user's
+    module stands. The user's own hooks are run, as they are, since they can be part of what the model
+    computes (weight normalisation, pruning and ablation are such hooks); one that records is called for our
+    passes too, with a module that is not the user's.
 
-    A module that cannot be deep-copied is used in place, in evaluation mode, and put back afterwards;
-    ``in_place`` is then True.
+    A module that cannot be deep-copied is used in place, in evaluation mode, and its flags and buffers are
+    put back afterwards; ``in_place`` is then True and ``reason`` says why.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -63,56 +51,86 @@ class Shadow:
         self._twin: nn.Module | None = None
         self._built_for: tuple[Any, ...] | None = None
         self._buffers: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._state = State(())
+        self._depth = 0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[nn.Module]:
-        """Give the module to run, holding its lock. Never ``yield`` to a scheduler inside."""
+        """Give the module to run, holding its lock. Never ``yield`` to a scheduler inside.
+
+        Raises
+        ------
+        ModelError
+            If the module has parameters of unknown shape still.
+        """
         with lock_of(self.module):
-            structure = _structure(self.module)
-            if structure != self._built_for:
+            outermost = self._depth == 0
+            if outermost:
+                self._refresh()
+            self._depth += 1
+            try:
+                if self._twin is None and outermost:
+                    with _borrowed(self.module):
+                        yield self.module
+                else:
+                    yield self.module if self._twin is None else self._twin
+            finally:
+                self._depth -= 1
+                if outermost:
+                    self._state.restore()
+
+    def _refresh(self) -> None:
+        now = structure(self.module)
+        # Tensors made in inference mode could not be used in a backward pass later.
+        with torch.inference_mode(False), torch.no_grad():
+            if now != self._built_for:
                 self._build()
-                self._built_for = structure
-            if self._twin is not None:
-                with torch.no_grad():
-                    for source, own in self._buffers:
-                        own.copy_(source)
-                yield self._twin
-            else:
-                with _borrowed(self.module):
-                    yield self.module
+                self._built_for = now
+            for source, own in self._buffers:
+                own.copy_(source)
 
     def _build(self) -> None:
-        memo: dict[int, Any] = {}
-        self._buffers = []
-        for child in self.module.modules():
-            for tensor in child.__dict__.values():
-                if isinstance(tensor, torch.Tensor):
-                    memo[id(tensor)] = tensor
-            for parameter in child._parameters.values():
-                if parameter is not None:
-                    memo[id(parameter)] = parameter
-            for buffer in child._buffers.values():
-                if buffer is not None and id(buffer) not in memo:
-                    memo[id(buffer)] = own = buffer.detach().clone()
-                    self._buffers.append((buffer, own))
+        lazy = [name for name, p in self.module.named_parameters() if nn.parameter.is_lazy(p)]
+        if lazy:
+            raise ModelError(
+                f"the parameters {', '.join(lazy[:3])} have no shape yet (a lazy module). "
+                "Run the model once on a batch before it is shown."
+            )
+        self._twin, self._buffers, self._state, self.reason = None, [], State(()), ""
         try:
-            self._twin = copy.deepcopy(self.module, memo).eval()
+            twin, self._buffers = _copied(self.module)
+            for child in twin.modules():
+                child.training = False  # not .eval(): an overridden one may write to the shared weights
+            self._twin, self._state = twin, State(reachable(twin)[0])
         except Exception as error:  # noqa: BLE001  (any class may refuse to be copied, in its own way)
-            self._twin, self.in_place = None, True
             self.reason = f"{type(error).__name__}: {error}"
+        self.in_place = self._twin is None
+
+
+def _copied(module: nn.Module) -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor]]]:
+    """``copy_module``, again where the user's thread set an attribute in the middle of it."""
+    for _ in range(5):
+        try:
+            return copy_module(module)
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error):
+                raise
+    return copy_module(module)
 
 
 @contextlib.contextmanager
 def _borrowed(module: nn.Module) -> Iterator[None]:
     """Evaluation mode on the user's own module, undone on the way out, also after an exception."""
-    flags = [(child, child.training) for child in module.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    module.eval()
+    was_training = [child for child in module.modules() if child.training]
+    buffers = [(b, b._version, b.detach().clone()) for b in module.buffers() if not b.is_inference()]
+    for child in was_training:
+        child.training = False
     try:
         yield
     finally:
-        for child, training in flags:
-            child.training = training
+        for child in was_training:
+            child.training = True
         with torch.no_grad():
-            for buffer, saved in buffers:
-                buffer.copy_(saved)
+            for buffer, version, saved in buffers:
+                if buffer._version != version:
+                    buffer.copy_(saved)
