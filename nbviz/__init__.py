@@ -12,16 +12,18 @@ _WHERE = {
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
     "LayerExplorer": "nbviz.views.layer_explorer",
+    "OcclusionPainter": "nbviz.views.occlusion_painter",
 }
 _MODULES = ("core", "methods", "views", "zoo")
 
-__all__ = ["LayerExplorer", "Network", "Samples", "core", "methods", "views", "zoo"]
+__all__ = ["LayerExplorer", "Network", "OcclusionPainter", "Samples", "core", "methods", "views", "zoo"]
 
 if TYPE_CHECKING:
     from nbviz import core, methods, views, zoo
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
     from nbviz.views.layer_explorer import LayerExplorer
+    from nbviz.views.occlusion_painter import OcclusionPainter
 
 
 def __getattr__(name: str) -> Any:

@@ -38,6 +38,8 @@ export interface Channel {
   /** The value that the person chose last, also while it waits to be sent. */
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
   get(name: string): any;
+  /** Whether values wait to be sent or answered. */
+  isWaiting(): boolean;
   send(message: Record<string, unknown>): void;
   stop(): void;
 }
@@ -203,6 +205,7 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
       attempt(() => model.save_changes());
     },
     get: (name) => (waiting && name in waiting ? waiting[name] : model.get(name)),
+    isWaiting: () => waiting !== null || inFlight !== null,
     send: (message) => attempt(() => model.send(message)),
     stop() {
       waiting = null;

@@ -18,7 +18,14 @@ export type Control =
     }
   | { kind: "number"; name: string; label: string; tip: string; min: number; max: number; step: number }
   | { kind: "toggle"; name: string; label: string; tip: string }
-  | { kind: "button"; name: string; label: string; tip: string; pressed?: boolean };
+  | {
+      kind: "button";
+      name: string;
+      label: string;
+      tip: string;
+      pressed?: boolean;
+      disabled?: boolean;
+    };
 
 interface Props {
   controls: Control[];
@@ -156,6 +163,7 @@ function One({ control, get, set }: { control: Control } & Omit<Props, "controls
         <button
           type="button"
           title={control.tip}
+          disabled={control.disabled}
           aria-pressed={control.pressed === undefined ? undefined : control.pressed}
           onClick={() => set(control.name, !control.pressed)}
         >

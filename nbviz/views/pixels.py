@@ -1,0 +1,73 @@
+"""Pictures and masks on their way to a canvas in the browser, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+
+def shown_pixels(picture: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+    """A picture as (H, W, 3) uint8.
+
+    8-bit pixels stay as they are. Values in a model's own range are stretched from the smallest to the
+    largest value of ``like`` (by default of the picture itself), so that two pictures can be compared.
+    """
+    array = np.asarray(picture)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.dtype != np.uint8:
+        reference = np.asarray(picture if like is None else like)
+        low, high = float(reference.min()), float(reference.max())
+        array = np.clip(255 * (array - low) / ((high - low) or 1), 0, 255).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(array[..., :3], (*array.shape[:2], 3)))
+
+
+class Mask(t.TraitType[np.ndarray, Any]):
+    """A (H, W) bool array; (0, 0) for nothing painted. Travels as one bit per pixel.
+
+    The other half is js/src/parts/mask.ts.
+    """
+
+    info_text = "a (height, width) mask"
+    default_value: Any = ()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.tag(to_json=_to_bits, from_json=_from_bits)
+
+    def make_dynamic_default(self) -> np.ndarray:
+        return np.zeros((0, 0), bool)
+
+    def validate(self, obj: Any, value: Any) -> np.ndarray:
+        array = np.asarray(value)
+        if array.size == 0:
+            return np.zeros((0, 0), bool)
+        if array.ndim != 2:
+            raise t.TraitError(f"{self.name} takes one value per pixel, (height, width); got {array.shape}")
+        return array.astype(bool)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """As in traitlets, but arrays are compared as a whole."""
+        new: Any = self._validate(obj, value)
+        old: Any = obj._trait_values.get(self.name)
+        if old is not None and np.array_equal(old, new):
+            return
+        obj._trait_values[self.name] = new
+        obj._notify_trait(self.name, np.zeros((0, 0), bool) if old is None else old, new)
+
+
+def _to_bits(value: np.ndarray, _widget: Any) -> dict[str, Any]:
+    height, width = value.shape
+    return {"height": height, "width": width, "bits": np.packbits(value).tobytes()}
+
+
+def _from_bits(value: dict[str, Any] | None, _widget: Any) -> np.ndarray:
+    if not value or not value.get("height"):
+        return np.zeros((0, 0), bool)
+    height, width = int(value["height"]), int(value["width"])
+    bits = np.frombuffer(value["bits"], np.uint8)
+    if len(bits) * 8 < height * width:
+        raise t.TraitError(f"a mask of {height} × {width} needs {height * width} bits, got {len(bits) * 8}")
+    return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)

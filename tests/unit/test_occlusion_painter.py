@@ -1,0 +1,153 @@
+"""The occlusion painter from Python: traits, results, bad input."""
+
+import numpy as np
+import pytest
+import torch
+import traitlets as t
+
+import nbviz
+from nbviz.methods.occlusion import occlude
+
+
+@pytest.fixture(scope="module")
+def net():
+    return nbviz.zoo.load("mnist-cnn")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return nbviz.zoo.load_mnist(20)
+
+
+@pytest.fixture
+def view(net, digits):
+    view = nbviz.OcclusionPainter(net, digits)
+    view.wait(20)
+    yield view
+    view.close()
+
+
+def test_painting_from_python(view):
+    clean = view.probabilities
+    mask = np.zeros((28, 28), bool)
+    mask[6:22, 6:22] = True
+    view.mask = mask
+    assert view.effect.covered == pytest.approx(mask.mean())
+    assert np.abs(view.probabilities - clean).max() > 0.01
+    view.mask = []
+    np.testing.assert_allclose(view.probabilities, clean)
+
+
+def test_reveal_hides_all_but_what_is_painted(view):
+    view.reveal = True
+    assert view.effect.covered == 1
+    assert len(np.unique(view.effect.occluded)) == 1
+    mask = np.zeros((28, 28), bool)
+    mask[:, 14:] = True
+    view.mask = mask
+    assert view.effect.covered == 0.5
+    np.testing.assert_array_equal(view.effect.occluded[:, 14:], view.effect.picture[:, 14:])
+
+
+def test_the_map_is_that_of_the_method(view, net, digits):
+    view.set_trait("mode", "slide")
+    view.window_height = view.window_width = 7
+    view.stride = 3
+    view.target = 5
+    expected = occlude(net, digits.inputs[0], window=7, stride=3, target=5)
+    np.testing.assert_allclose(view.map.probability, expected.probability, atol=1e-5)
+    assert view.map.target == 5
+
+
+def test_a_layer_gives_a_map_of_its_strongest_unit(view):
+    view.mode, view.layer, view.stride = "slide", "conv2", 6
+    assert view.map.unit_activation.shape == view.map.probability.shape
+    view.unit = 3
+    assert view.map.unit == 3
+
+
+def test_leafing_through_samples(view, digits):
+    view.sample = 7
+    np.testing.assert_array_equal(view.effect.picture, digits.inputs[7])
+    with pytest.raises(t.TraitError, match="20"):
+        view.sample = 20
+
+
+def test_a_peek_sends_the_picture_of_one_window(view, monkeypatch):
+    view.mode, view.stride = "slide", 6
+    view.wait(20)
+    sent = []
+    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    view.receive({"type": "peek", "cell": 5}, [])
+    content, buffers = sent[0]
+    top, left, bottom, right = view.map.positions.reshape(-1, 4)[5]
+    pixels = np.frombuffer(buffers[0], np.uint8).reshape(28, 28, 3)
+    assert (pixels[top:bottom, left:right] == 128).all()
+    best = content["classes"][0]
+    assert best["after"] == pytest.approx(float(view.map.probabilities.reshape(-1, 10)[5].max()))
+
+
+def test_other_kinds_of_pictures(net, digits):
+    from PIL import Image
+
+    raw = digits.inputs[0]
+    own = net.transform(raw[None])[0]
+    answers = []
+    for image in (raw, Image.fromarray(raw), own, own[None]):
+        view = nbviz.OcclusionPainter(net, image)
+        answers.append(view.probabilities)
+        view.close()
+    for answer in answers[1:]:
+        np.testing.assert_allclose(answer, answers[0], atol=1e-5)
+
+
+def test_a_patch_from_another_picture(net, digits):
+    view = nbviz.OcclusionPainter(net, digits.inputs[0], patch=digits.inputs[1], fill="patch")
+    mask = np.zeros((28, 28), bool)
+    mask[:14] = True
+    view.mask = mask
+    np.testing.assert_array_equal(view.effect.occluded[:14], digits.inputs[1][:14])
+    view.close()
+    with pytest.raises(ValueError, match="patch="):
+        nbviz.OcclusionPainter(net, digits.inputs[0], fill="patch")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mode": "slide", "window_height": 29}, "larger than the image"),
+        ({"mode": "slide", "target": 10}, "class"),
+        ({"mode": "slide", "layer": "conv2", "unit": 48}, "units 0 to 47"),
+        ({"mask": np.ones((5, 5))}, r"\(5, 5\)"),
+    ],
+)
+def test_bad_parameters_are_said_in_the_view(view, change, message):
+    with view.hold_trait_notifications():
+        for name, value in change.items():
+            setattr(view, name, value)
+    with pytest.raises(ValueError, match=message):
+        view.wait(20)
+    assert view.status == "error"
+    assert view.problem["type"] in ("ValueError", "UnknownName")
+
+
+def test_bad_input_is_refused_with_advice(net, digits):
+    with pytest.raises(TypeError, match="Module"):
+        nbviz.OcclusionPainter("resnet", digits)
+    with pytest.raises(TypeError, match="image is missing"):
+        nbviz.OcclusionPainter(net)
+    with pytest.raises(TypeError, match="opacity"):
+        nbviz.OcclusionPainter(net, digits, opacty=0.5)
+    with pytest.raises(ValueError, match="NaN"):
+        nbviz.OcclusionPainter(net, torch.full((1, 28, 28), float("nan")))
+    view = nbviz.OcclusionPainter(net, digits)
+    with pytest.raises(ValueError, match="conv2"):
+        view.layer = "conv22"
+    view.close()
+
+
+def test_summary_says_what_is_seen(view):
+    assert view.summary().startswith("OcclusionPainter: 0% covered; 3 1.00")
+    view.mode, view.stride = "slide", 6
+    view.wait(20)
+    assert "lowest probability of 3" in view.summary()
