@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nbviz.core.events import Progress
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours_steps
-from nbviz.methods.principal_components import principal_components
+from nbviz.methods.principal_components import principal_components_steps
 from nbviz.methods.tsne import affinities
 
 METRICS = ("euclidean", "cosine", "correlation")
@@ -63,14 +63,11 @@ class Prepared:
         if self._graph is None or self._graph.k < k:
             points = unit_rows(array, self.metric)
             self.n_zero_rows = int((~points.any(axis=1)).sum()) if self.metric != "euclidean" else 0
-            if self.reduced_to:
-                yield Progress(0, 1, f"PCA to {REDUCE_TO} dimensions")
-            components = principal_components(points, self.reduced_to or 2, tolerance=1e-3)
+            components = yield from principal_components_steps(points, self.reduced_to or 2, tolerance=1e-3)
             self.start = components.positions[:, :2]
             if self.reduced_to:
                 self.kept_variance = float(components.explained_variance_ratio.sum())
                 points = components.positions
-                yield Progress(1, 1, f"PCA to {REDUCE_TO} dimensions")
             k = min(max(k, AT_LEAST_NEIGHBOURS), len(array) - 1)
             self._graph = yield from nearest_neighbours_steps(points, k)
         return self._graph

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.events import Progress
 from nbviz.methods.activation_checks import check_activations
 
 OVERSAMPLING = 10  # extra directions carried along: the wanted ones converge faster
@@ -69,21 +71,38 @@ def principal_components(
     array: NDArray[Any], n_components: int, fit_rows: int | None = None, tolerance: float = 1e-7
 ) -> PrincipalComponents:
     """:func:`pca` of an array that has been checked."""
+    steps = principal_components_steps(array, n_components, fit_rows, tolerance)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def principal_components_steps(
+    array: NDArray[Any], n_components: int, fit_rows: int | None = None, tolerance: float = 1e-7
+) -> Generator[Progress, None, PrincipalComponents]:
+    """:func:`principal_components`, an iteration at a time: yields, *returns* the components.
+
+    How many iterations it takes is not known before, so it is 0 of 1 until the end.
+    """
+    yield Progress(0, 1, f"PCA to {n_components} dimensions")
     n_samples = len(array)
     n_fitted = n_samples if fit_rows is None else min(max(fit_rows, 2), n_samples)
     rows = array if n_fitted == n_samples else array[np.linspace(0, n_samples - 1, n_fitted).astype(int)]
     mean = rows.mean(axis=0, dtype=np.float64).astype(array.dtype)
     centred = rows - mean
-    directions, variances = _leading_directions(centred, n_components, tolerance)
+    directions, variances = yield from _leading_directions(centred, n_components, tolerance)
     positions = centred @ directions if rows is array else array @ directions - mean @ directions
     total = float(np.einsum("ij,ij->i", centred, centred).sum(dtype=np.float64))
     ratio = variances / total if total > 0 else variances  # the chosen rows may all be equal
+    yield Progress(1, 1, f"PCA to {n_components} dimensions")
     return PrincipalComponents(positions, ratio, directions, n_fitted)
 
 
 def _leading_directions(
     centred: NDArray[Any], n_components: int, tolerance: float
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
+) -> Generator[Progress, None, tuple[NDArray[Any], NDArray[np.float64]]]:
     """Right singular vectors of the largest singular values, and those values squared."""
     n_features = centred.shape[1]
     width = min(n_components + OVERSAMPLING, *centred.shape)
@@ -93,6 +112,7 @@ def _leading_directions(
         left, _ignored = _orthonormal(centred @ block)
         block, found = _orthonormal(centred.T @ left)
         before, variances = variances, found[:n_components]
+        yield Progress(0, 1, f"PCA to {n_components} dimensions")
         if len(before) == len(variances) and np.all(
             np.abs(variances - before) <= tolerance * variances.max(initial=0)
         ):
@@ -112,5 +132,5 @@ def _orthonormal(block: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]
     tall = block.astype(np.float64)
     values, vectors = np.linalg.eigh(tall.T @ tall)
     values, vectors = values[::-1], vectors[:, ::-1]
-    kept = values > values[0] * np.finfo(block.dtype).eps
+    kept = values > values.max(initial=0) * np.finfo(block.dtype).eps
     return (tall @ (vectors[:, kept] / np.sqrt(values[kept]))).astype(block.dtype), values[kept]

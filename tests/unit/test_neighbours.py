@@ -55,7 +55,7 @@ def test_many_features_have_the_neighbours_of_brute_force(monkeypatch, kind, mea
 def test_searching_in_many_blocks_gives_the_same_graph(monkeypatch):
     points = np.random.default_rng(3).normal(size=(101, 8))
     whole = nearest_neighbours(points, 5)
-    monkeypatch.setattr("nbviz.methods.neighbours.BLOCK_OPERATIONS", 2 * 101 * 8 * 10)
+    monkeypatch.setattr("nbviz.methods.neighbours.BLOCK_OPERATIONS", 2 * 101 * 208 * 10)
 
     def graph_last():
         yield (yield from steps(points, 5))

@@ -86,6 +86,14 @@ def test_pca_of_data_with_fewer_dimensions_than_asked_for():
     np.testing.assert_allclose(pca(np.arange(10.0)[:, None]).positions[:, 1], 0)
 
 
+def test_pca_fitted_on_rows_that_are_all_equal_is_a_single_point():
+    data = np.ones((11, 5))
+    data[1] = 2  # not among the five evenly spread rows
+    ours = pca(data, fit_rows=5)
+    np.testing.assert_array_equal(ours.positions, 0)
+    np.testing.assert_array_equal(ours.explained_variance_ratio, 0)
+
+
 @pytest.mark.parametrize("scale", [1e-25, 1e25])
 def test_activations_far_outside_the_usual_range_are_projected(digits, scale):
     tiny_or_huge = digits[0] * np.float32(scale)
