@@ -40,11 +40,11 @@ class ActivationCache:
             return array
 
     def put(self, key: Hashable, array: np.ndarray) -> None:
-        if array.nbytes > self.budget:
-            return
         with self._guard:
+            self._arrays.pop(key, None)  # never leave an older array under the key
+            if array.nbytes > self.budget:
+                return
             self._arrays[key] = array
-            self._arrays.move_to_end(key)
             while sum(a.nbytes for a in self._arrays.values()) > self.budget:
                 self._arrays.popitem(last=False)
 

@@ -73,9 +73,9 @@ def capture_steps(
     if reduce not in REDUCTIONS:
         raise ValueError(f"reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
     network, samples = Network.of(network), Samples.of(samples)
-    rows = np.arange(len(samples)) if rows is None else np.arange(len(samples))[np.asarray(rows)]
-    if len(rows) == 0:
+    if rows is not None and len(rows) == 0:
         raise ValueError("there are no samples to run")
+    rows = np.arange(len(samples)) if rows is None else np.arange(len(samples))[np.asarray(rows)]
     names = [layers] if isinstance(layers, str) else list(layers)
     # A shared module has several names: a layer is recorded once.
     specs = {name: network.layer(name, samples) for name in names}

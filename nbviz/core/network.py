@@ -242,6 +242,10 @@ class Network:
             return offered[-1].name
         return offered[weighted[-1] - 1].name
 
+    def ends_in_sigmoid(self, sample: Any) -> bool:
+        """Whether the model's output is that of a sigmoid: probabilities that need not add up to 1."""
+        return self._trace(sample).ends_in_sigmoid
+
     def _trace(self, sample: Any) -> Trace:
         one = self.prepare(first_of(sample))
         tensor = first_tensor(one)
@@ -311,7 +315,7 @@ class Network:
                 f"the model returns {shape} values per sample, not one for each class. "
                 "Say which are the classes: Network(model, output=lambda out: ...)."
             )
-        inside = self._trace(samples).ends_in_sigmoid
+        inside = self.ends_in_sigmoid(samples)
         return probabilities(capture(self, samples, [OUTPUT])[OUTPUT], sigmoid=inside)
 
 
@@ -319,8 +323,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that a batch did not fit."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
+    if isinstance(error, ModelError) or not isinstance(error, RuntimeError):
+        return False  # a ModelError quotes another error's words
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return "out of memory" in text or "can't allocate memory" in text
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
