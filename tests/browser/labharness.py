@@ -193,7 +193,9 @@ class NotebookPage:
         )
 
     def wait_kernel(self, expression: str, expected: str = "True", timeout: float = 20) -> None:
-        """Wait until an expression has a value in the kernel."""
+        """Wait until an expression is true, or has another value, in the kernel."""
+        if expected == "True":
+            expression = f"bool({expression})"
         end = time.time() + timeout
         got = ""
         while time.time() < end:
