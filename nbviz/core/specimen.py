@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nbviz.core.capture import capture_steps, probabilities
-from nbviz.core.errors import unknown_name
+from nbviz.core.capture import LARGEST, capture_steps
+from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.layers import OUTPUT, Layer
 from nbviz.core.network import Network
+from nbviz.core.recording import Predictions, Recording
 from nbviz.core.samples import Samples
 
 FIRST_LOOK = 500
 """Samples, evenly spread, that are run first and shown alone if the rest would take long."""
 
-PATIENCE = 0.2
+LOOK_VALUES = 4_000_000
+"""Activations that a first look holds at most: of a large feature map fewer samples are shown first."""
+
+PATIENCE = 0.15
 """Seconds that all samples may take before the first look is shown alone."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the network answers.
-
-    Attributes
-    ----------
-    classes : (n,) int array
-        Most probable class.
-    confidence : (n,) float32 array
-        Its probability, 0 to 1.
-    """
-
-    classes: np.ndarray
-    confidence: np.ndarray
-
-    @classmethod
-    def of(cls, values: Any) -> Predictions:
-        """From (n, classes) outputs of any usual kind, or from (n,) predicted classes."""
-        array = np.asarray(values)
-        if array.ndim == 1:
-            return cls(array.astype(np.int64), np.full(len(array), np.nan, np.float32))
-        shares = probabilities(array)
-        return cls(shares.argmax(1).astype(np.int64), shares.max(1))
-
-
-def spread(n: int, count: int) -> np.ndarray:
-    """``count`` of ``n`` row numbers, evenly spread; all of them if there are no more."""
-    return np.arange(n) if count >= n else np.unique(np.linspace(0, n - 1, count).round().astype(np.int64))
 
 
 class ModelSpecimen:
@@ -59,7 +33,7 @@ class ModelSpecimen:
 
     def __init__(self, network: Network, samples: Samples) -> None:
         self.network, self.samples = network, samples
-        self._known: tuple[tuple[Any, ...], np.ndarray, Predictions] | None = None
+        self._known: tuple[tuple[int, ...], np.ndarray, Predictions] | None = None
 
     def layers(self) -> list[Layer]:
         return self.network.layers(self.samples)
@@ -72,75 +46,119 @@ class ModelSpecimen:
         return self.network.hidden_layer(self.samples)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the model's outputs."""
+        return self.network.class_names
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return self.network.notes
 
-    def predictions_of(self, rows: np.ndarray) -> Predictions | None:
-        """Predictions for ``rows`` under the present weights, if they are known already."""
-        if self._known is None:
-            return None
-        version, known_rows, predictions = self._known
-        same = version == self.network.version and np.array_equal(known_rows, rows)
-        return predictions if same else None
+    def record_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
+        """Run the samples ``rows``, as far as it has not been done already.
 
-    def activation_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
-        """Activations of ``layer`` for ``rows``, (m, features) float32, and predictions beside them.
+        Yields Progress, at most one Preview of a first look, and a Result; both hold a Recording.
 
-        Yields Progress, at most one Preview of (rows, activations) of a first look, and a Result of
-        (rows, activations).
+        Raises
+        ------
+        ValueError
+            If the activations would take more than 2 GB.
+        ModelError
+            If the model raises.
         """
         network = self.network
-        key = (_token(self.samples), layer, reduce, rows.tobytes(), network.version)
-        cached = network.cache.get(key)
-        known = self.predictions_of(rows)
-        if cached is not None and known is not None:
-            yield Result((rows, cached))
-            return
-        wanted = [layer] if known is not None else list(dict.fromkeys([layer, OUTPUT]))
-        first = spread(len(rows), FIRST_LOOK)
+        # Taken before the run: what is recorded while a user trains is then never taken for up to date.
+        version = network.version
+        key = (_token(self.samples), layer, reduce, rows.tobytes(), version)
+        kept, known = network.cache.get(key), self._known_predictions(version, rows)
+        wanted = [layer] if kept is None else []
+        if known is None and layer != OUTPUT and self._classifies():
+            wanted.append(OUTPUT)
+        features = self._features(layer, reduce, len(rows))
+        size = max(1, min(FIRST_LOOK, max(100, LOOK_VALUES // features)))
+        # Every stride-th sample at a time: each part is spread evenly, and lands in its place at once.
+        stride = -(-len(rows) // size)
+        is_large = len(rows) * features > 2 * LOOK_VALUES
+        if kept is not None and is_large:
+            yield Preview(Recording(rows[::stride], kept[::stride], None))
+        arrays: dict[str, np.ndarray] = {}
         began = time.perf_counter()
-        look = yield from self._run(rows[first], wanted, reduce)
-        others = np.setdiff1d(np.arange(len(rows)), first, assume_unique=True)
-        found = look
-        if len(others):
-            if (time.perf_counter() - began) * len(rows) / len(first) > PATIENCE and len(first) > 2:
-                yield Preview((rows[first], look[layer]))
-            rest = yield from self._run(rows[others], wanted, reduce)
-            order = np.argsort(np.concatenate([first, others]), kind="stable")
-            found = {name: np.concatenate([look[name], rest[name]])[order] for name in wanted}
-        if known is None:
-            self._known = (network.version, rows, self._predictions(found[OUTPUT]))
-        network.cache.put(key, found[layer])
-        yield Result((rows, found[layer]))
+        for start in range(stride if wanted else 0):
+            part = rows[start::stride]
+            found = yield from self._run(part, wanted, reduce, start * len(rows) // stride, len(rows))
+            for name, vectors in found.items():
+                if start == 0:
+                    arrays[name] = np.empty((len(rows), vectors.shape[1]), np.float32)
+                _lay_in(arrays[name], vectors, name, start, stride)
+            is_slow = (time.perf_counter() - began) * stride > PATIENCE
+            if start == 0 and stride > 1 and kept is None and (is_slow or is_large):
+                yield Preview(Recording(part, found[layer], None))
+        activations = arrays[layer] if kept is None else kept
+        if known is None and self._classifies():
+            outputs = activations if layer == OUTPUT else arrays[OUTPUT]
+            known = Predictions.of(outputs, sigmoid=network._trace(self.samples).ends_in_sigmoid)
+            self._known = (version, rows, known)
+        network.cache.put(key, activations)
+        yield Result(Recording(rows, activations, known))
+
+    def _known_predictions(self, version: tuple[int, ...], rows: np.ndarray) -> Predictions | None:
+        if self._known is None or self._known[0] != version or not np.array_equal(self._known[1], rows):
+            return None
+        return self._known[2]
+
+    def _classifies(self) -> bool:
+        """Whether the output may be scores of classes: one vector per sample, and labels that are classes."""
+        labels = self.samples.labels
+        if labels is not None and labels.dtype.kind == "f":
+            return False
+        return sum(size > 1 for size in self.network.layer(OUTPUT, self.samples).shape) <= 1
+
+    def _features(self, layer: str, reduce: str, n: int) -> int:
+        spec = self.network.layer(layer, self.samples)
+        if len(spec.shape) > 1 and reduce != "flatten":
+            return spec.shape[spec.channel_axis]
+        features = math.prod(spec.shape)
+        if 4 * n * features > LARGEST:
+            raise ValueError(
+                f"layer {layer!r} has {features:,} values per sample, {4 * n * features / 2**30:.1f} GB for "
+                f"{n:,} samples. Use one value per channel (reduce='max') or fewer samples (n_samples)."
+            )
+        return max(1, features)
 
     def _run(
-        self, rows: np.ndarray, layers: list[str], reduce: str
+        self, rows: np.ndarray, layers: list[str], reduce: str, done: int, total: int
     ) -> Generator[Progress, None, dict[str, np.ndarray]]:
         for event in capture_steps(self.network, self.samples, layers, reduce=reduce, rows=rows):
             if isinstance(event, Result):
                 return event.value
             assert isinstance(event, Progress)
-            yield event
+            yield Progress(done + event.done, total, event.what)
         raise RuntimeError("the capture ended without a result")
 
-    def _predictions(self, outputs: np.ndarray) -> Predictions:
-        return Predictions.of(outputs)
+
+def _lay_in(target: np.ndarray, vectors: np.ndarray, layer: str, start: int, stride: int) -> None:
+    """Put the vectors of every ``stride``-th sample in their places: no second copy of all is ever made."""
+    if target.shape[1] != vectors.shape[1]:
+        raise ModelError(
+            f"layer {layer!r} has {target.shape[1]} values for some samples and {vectors.shape[1]} for "
+            "others (inputs of different length?). Use one value per channel: reduce='mean'."
+        )
+    target[start::stride] = vectors
 
 
 class ArraySpecimen:
     """Activations computed elsewhere, by layer."""
 
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     def __init__(self, arrays: Mapping[str, Any], samples: Samples, predictions: Any = None) -> None:
-        if not isinstance(arrays, Mapping):
-            arrays = {"activations": arrays}
-        if not arrays:
-            raise ValueError("there are no activations: pass a mapping of layer name to array")
         self.samples = samples
         self._arrays: dict[str, np.ndarray] = {}
         for name, values in arrays.items():
             array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"activations of layer {name!r} are {array.dtype}, not real numbers")
             if array.ndim < 2 or len(array) != len(samples):
                 raise ValueError(
                     f"activations of layer {name!r} have shape {array.shape}: "
@@ -168,11 +186,8 @@ class ArraySpecimen:
     def default_layer(self) -> str:
         return list(self._arrays)[-1]
 
-    def predictions_of(self, rows: np.ndarray) -> Predictions | None:
-        known = self._predictions
-        return None if known is None else Predictions(known.classes[rows], known.confidence[rows])
-
-    def activation_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
+    def record_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
+        """As :meth:`ModelSpecimen.record_steps`."""
         key = (layer, reduce, rows.tobytes())
         if key not in self._reduced:
             array = self._arrays[layer][rows]
@@ -180,7 +195,9 @@ class ArraySpecimen:
                 axes = tuple(range(2, array.ndim))
                 array = array.max(axes) if reduce == "max" else array.mean(axes)
             self._reduced = {key: np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)}
-        yield Result((rows, self._reduced[key]))
+        known = self._predictions
+        shown = None if known is None else Predictions(known.classes[rows], known.confidence[rows])
+        yield Result(Recording(rows, self._reduced[key], shown))
 
 
 Specimen = ModelSpecimen | ArraySpecimen

@@ -253,6 +253,8 @@ class View(anywidget.AnyWidget):
     def latest(self) -> Any:
         """The newest value of ``compute``, after waiting for the request that was asked for last."""
         self.wait()
+        if self._recompute is None:
+            raise RuntimeError("the view is closed: its model and data are gone")
         if self._latest is None:
             raise RuntimeError("there is no result yet: the computation was stopped before its first picture")
         return self._latest
@@ -280,15 +282,18 @@ def _load_bundle(cls: Any) -> None:
     path alive for ever, and with it the model. ``ANYWIDGET_HMR=1`` asks for the path (hot reload)."""
     if getattr(cls, "_esm", None) is not None:
         return
-    path = _STATIC / f"{cls.__module__.rsplit('.', 1)[-1]}.js"
+    # A user's subclass draws as the view it is made from.
+    views = [c for c in cls.__mro__ if c.__module__.startswith("nbviz.views.") and c is not View]
+    view = views[0] if views else cls
+    path = _STATIC / f"{view.__module__.rsplit('.', 1)[-1]}.js"
     if not path.exists():
         raise RuntimeError(
-            f"nbviz: the JavaScript of {cls.__name__} is missing ({path.name}). "
+            f"nbviz: the JavaScript of {view.__name__} is missing ({path.name}). "
             "Build it with `npm ci && npm run build` in js/, or install nbviz again."
         )
     if os.environ.get("ANYWIDGET_HMR") == "1":
         from anywidget._file_contents import FileContents
 
-        cls._esm = FileContents(path)
+        view._esm = FileContents(path)
     else:
-        cls._esm = path.read_text(encoding="utf-8")
+        view._esm = path.read_text(encoding="utf-8")

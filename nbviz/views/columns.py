@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.recording import MOST_CLASSES, class_labels
 from nbviz.core.samples import Samples
 
 MISSING = 65535
 """Code of a value that is not there."""
 
-_MOST_CLASSES = 200
+RESERVED = ("label", "prediction", "correct", "confidence")
+"""Columns that a view makes itself."""
 
 
 def class_column(codes: np.ndarray, names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -37,26 +39,36 @@ def number_column(values: np.ndarray) -> dict[str, Any]:
 def column_of(values: np.ndarray) -> dict[str, Any]:
     """A metadata column: numbers if they are many and numeric, else classes."""
     array = np.asarray(values)
-    if array.dtype.kind in "biu" and len(np.unique(array)) <= _MOST_CLASSES:
+    if array.dtype.kind in "biu" and len(np.unique(array)) <= MOST_CLASSES:
         return class_column(array.astype(np.int64))
     if array.dtype.kind in "biuf":
         return number_column(array)
     names, codes = np.unique(array.astype(str), return_inverse=True)
     if len(names) > MISSING:
-        raise ValueError(f"a column of {len(names)} different texts cannot be coloured; use numbers")
+        raise ValueError(f"{len(names)} different texts cannot be told apart by colour; use numbers")
     return class_column(codes, tuple(str(name) for name in names))
 
 
-def columns_of(samples: Samples) -> dict[str, dict[str, Any]]:
-    """All columns of the samples by name; ``"label"`` first, if there are labels."""
+def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """All columns of the samples by name; ``"label"`` first, if there are labels.
+
+    ``class_names`` are the network's, for integer labels that have no names of their own. A metadata column
+    whose name is one of :data:`RESERVED` is called ``"label (metadata)"`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If a column holds more than 65,535 different texts.
+    """
     columns: dict[str, dict[str, Any]] = {}
     if samples.labels is not None:
-        is_class = samples.labels.dtype.kind == "i" and len(np.unique(samples.labels)) <= _MOST_CLASSES
-        columns["label"] = (
-            class_column(samples.labels, samples.class_names) if is_class else number_column(samples.labels)
-        )
+        classes, names = class_labels(samples), samples.class_names or class_names
+        columns["label"] = number_column(samples.labels) if classes is None else class_column(classes, names)
     for name, values in samples.metadata.items():
-        columns[name] = column_of(values)
+        try:
+            columns[f"{name} (metadata)" if name in RESERVED else name] = column_of(values)
+        except ValueError as error:
+            raise ValueError(f"metadata column {name!r}: {error}") from error
     return columns
 
 

@@ -6,37 +6,26 @@ The other half is js/src/views/layer_explorer.ts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.events import Preview, Steps
 from nbviz.core.network import Network
+from nbviz.core.recording import Predictions
 from nbviz.core.samples import Samples
-from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Predictions, Specimen, spread
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
+from nbviz.methods.layer_map import LayerMap, layer_map_steps, true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
-from nbviz.methods.projection import Embedding, project_steps
 from nbviz.views.base import View
-from nbviz.views.columns import class_column, columns_of, number_column
+from nbviz.views.columns import RESERVED, class_column, columns_of, number_column
 from nbviz.views.frames import Frame
 from nbviz.views.traits import Indices
 
 _MOST_NAMES = 20_000
-
-
-@dataclass(frozen=True)
-class LayerMap:
-    """One picture: the map of ``rows`` and what the network answers for them."""
-
-    layer: str
-    rows: np.ndarray
-    embedding: Embedding
-    predictions: Predictions | None
-    accuracy: float | None
-    notes: tuple[str, ...]
 
 
 class LayerExplorer(View):
@@ -125,8 +114,6 @@ class LayerExplorer(View):
         if X is None:
             raise TypeError("LayerExplorer(model, X, y): the samples X are missing")
         samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
-        if not samples.class_names and network.class_names:
-            samples.class_names = network.class_names
         self._begin(ModelSpecimen(network, samples), traits)
 
     @classmethod
@@ -138,13 +125,20 @@ class LayerExplorer(View):
         Parameters
         ----------
         activations : mapping of str to (n, ...) array, or one array
-            By layer name, in the order of the layers.
+            By layer name, in the order of the layers. One array is called ``"activations"``.
         y : (n,) sequence, optional
             Labels.
         X : optional
             The samples themselves, for pictures and names.
         predictions : (n,) or (n, classes) array, optional
             Predicted classes, or the network's outputs.
+
+        Raises
+        ------
+        ValueError
+            If there are no activations, or their lengths or that of ``y`` differ.
+        TypeError
+            If the activations are not real numbers, or a keyword is unknown.
         """
         arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
         if not arrays:
@@ -162,17 +156,17 @@ class LayerExplorer(View):
         samples = specimen.samples
         try:
             layers = specimen.layers()
-        except RuntimeError:
+        except ModelError:
             layers = []  # the model raises in forward: compute() raises it again, and the view shows it
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3 - 1))))
-        columns = columns_of(samples)
+        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
+        traits.setdefault("k", max(1, min(6, shown - 1)))
+        columns = columns_of(samples, specimen.class_names)
         names = samples.names
         if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
             names = samples.inputs
-        self._has_classes = columns.get("label", {}).get("kind") == "classes"
         View.__init__(
             self,
             **{"colour_by": next(iter(columns), "prediction"), **traits},
@@ -188,20 +182,25 @@ class LayerExplorer(View):
             },
         )
 
+    # traitlets rolls back a message from the browser for a TraitError only.
+
     @t.validate("layer")
     def _check_layer(self, proposal: Any) -> str:
         specimen = self._specimen
         if specimen is None or not proposal.value:
             return proposal.value
-        return specimen.check(proposal.value)
+        try:
+            return specimen.check(proposal.value)
+        except UnknownName as error:
+            raise t.TraitError(str(error)) from error
+        except ModelError:
+            return proposal.value  # no layer is known while the model raises; compute() shows its error
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        columns = [*self.specimen.get("columns", {}), "prediction", "correct", "confidence"]
+        columns = [*self.specimen.get("columns", {}), *RESERVED[1:]]
         if self.specimen and proposal.value not in columns:
-            from nbviz.core.errors import unknown_name
-
-            raise unknown_name("column", proposal.value, columns)
+            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
         return proposal.value
 
     @t.validate("selection")
@@ -216,24 +215,11 @@ class LayerExplorer(View):
         specimen = self._specimen
         if specimen is None:
             raise RuntimeError("the view is closed")
-        samples = specimen.samples
-        layer = specimen.check(params.layer or specimen.default_layer())
-        rows = spread(len(samples), params.n_samples or len(samples))
-        activations = np.zeros((0, 0), np.float32)
-        for event in specimen.activation_steps(layer, params.reduce, rows):
-            if isinstance(event, Progress):
-                yield event
-            elif isinstance(event, Preview):
-                first, values = event.value
-                look = project_steps(
-                    values, self._labels(first), method="pca", k=min(params.k, len(first) - 1)
-                )
-                yield Preview(self._map(layer, first, _first(look, layer)))
-            elif isinstance(event, Result):
-                rows, activations = event.value
-        steps = project_steps(
-            activations,
-            self._labels(rows),
+        for event in layer_map_steps(
+            specimen,
+            params.layer,
+            reduce=params.reduce,
+            n_samples=params.n_samples,
             method=params.method,
             perplexity=params.perplexity,
             n_iter=params.iterations,
@@ -241,30 +227,10 @@ class LayerExplorer(View):
             seed=params.seed,
             k=params.k,
             cache=self._neighbours,
-        )
-        for event in _named(steps, layer):
-            if isinstance(event, Progress):
-                yield event
-                continue
-            yield type(event)(self._map(layer, rows, event.value))
-            if self._sprite_is_due:
+        ):
+            yield event
+            if self._sprite_is_due and isinstance(event, Preview):
                 self._send_sprite()
-
-    def _labels(self, rows: np.ndarray) -> np.ndarray | None:
-        samples = self._specimen.samples if self._specimen is not None else None
-        if samples is None or samples.labels is None or not self._has_classes:
-            return None
-        return samples.labels[rows]
-
-    def _map(self, layer: str, rows: np.ndarray, embedding: Embedding) -> LayerMap:
-        specimen = self._specimen
-        predictions = specimen.predictions_of(rows) if specimen is not None else None
-        labels = self._labels(rows)
-        accuracy = None
-        if predictions is not None and labels is not None:
-            accuracy = float((predictions.classes == labels).mean())
-        notes = specimen.notes if specimen is not None else ()
-        return LayerMap(layer, rows, embedding, predictions, accuracy, (*embedding.notes, *notes))
 
     def _send_sprite(self) -> None:
         """Thumbnails follow the first picture; it does not wait for them."""
@@ -315,11 +281,12 @@ class LayerExplorer(View):
         classes[value.rows] = predictions.classes
         confidence = np.full(n, np.nan, np.float32)
         confidence[value.rows] = predictions.confidence
-        samples = self._specimen.samples if self._specimen is not None else None
-        names = samples.class_names if samples is not None else ()
+        specimen = self._specimen
+        names = () if specimen is None else specimen.class_names or specimen.samples.class_names
         sent = {"prediction": class_column(classes, names), "confidence": number_column(confidence)}
-        if samples is not None and samples.labels is not None and self._has_classes:
-            right = np.where(classes < 0, 2, (classes == samples.labels).astype(np.int64))
+        truth = None if specimen is None else true_outputs(specimen)
+        if truth is not None:
+            right = np.where(classes < 0, 2, (classes == truth).astype(np.int64))
             sent["correct"] = class_column(right, ("wrong", "correct", "not run"))
         self.publish(predictions_sent=sent)
 
@@ -400,19 +367,3 @@ def quantise(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:
     span = np.where(high > low, high - low, 1.0)
     packed = np.round((positions - low) / span * 65535).astype(np.uint16)
     return packed.ravel(), [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])]
-
-
-def _named(steps: Steps, layer: str) -> Steps:
-    """The same steps; an error says which layer it is about."""
-    try:
-        yield from steps
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"layer {layer!r}: {error}") from error
-
-
-def _first(steps: Steps, layer: str) -> Embedding:
-    """The first picture of a projection."""
-    for event in _named(steps, layer):
-        if isinstance(event, Preview):
-            return event.value
-    raise RuntimeError("a projection without a picture")

@@ -1,0 +1,72 @@
+"""What a layer did with samples, and what the network made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbviz.core.capture import probabilities
+from nbviz.core.samples import Samples
+
+MOST_CLASSES = 200
+"""Integer labels of more different values than this are numbers, not classes."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network answers.
+
+    Attributes
+    ----------
+    classes : (n,) int array
+        Most probable class.
+    confidence : (n,) float32 array
+        Its probability, 0 to 1.
+    """
+
+    classes: np.ndarray
+    confidence: np.ndarray
+
+    @classmethod
+    def of(cls, values: Any, *, sigmoid: bool | None = None) -> Predictions:
+        """From (n, classes) outputs of any usual kind, or from (n,) predicted classes."""
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        if array.ndim == 1:
+            return cls(array.astype(np.int64), np.full(len(array), np.nan, np.float32))
+        if array.ndim != 2:
+            raise ValueError(f"predictions must be (n,) classes or (n, classes) outputs, got {array.shape}")
+        shares = probabilities(array, sigmoid=sigmoid)
+        return cls(shares.argmax(1).astype(np.int64), shares.max(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a layer did with the samples.
+
+    Attributes
+    ----------
+    rows : (m,) int array
+        Which samples.
+    activations : (m, features) float32 array
+    predictions : Predictions or None
+        None if the model predicts no classes, and in a first look.
+    """
+
+    rows: np.ndarray
+    activations: np.ndarray
+    predictions: Predictions | None
+
+
+def spread(n: int, count: int) -> np.ndarray:
+    """``count`` of ``n`` row numbers, evenly spread; all of them if there are no more."""
+    return np.arange(n) if count >= n else np.unique(np.linspace(0, n - 1, count).round().astype(np.int64))
+
+
+def class_labels(samples: Samples) -> np.ndarray | None:
+    """The labels, (n,) int64, if they are classes."""
+    labels = samples.labels
+    if labels is None or labels.dtype.kind != "i" or len(np.unique(labels)) > MOST_CLASSES:
+        return None
+    return labels

@@ -1,0 +1,130 @@
+"""One layer's activations as a map of the samples, with what the network answers for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.recording import Predictions, Recording, class_labels, spread
+from nbviz.core.specimen import Specimen
+from nbviz.methods.projection import Embedding, project_steps
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMap:
+    """One picture.
+
+    Attributes
+    ----------
+    layer : str
+    rows : (m,) int array
+        Which samples it shows.
+    embedding : Embedding
+        Where they lie.
+    predictions : Predictions or None
+        None if the model predicts no classes, and in a first look.
+    accuracy : float or None
+        Share of ``rows`` whose prediction is their label, 0 to 1; None without labels or predictions.
+    notes : tuple of str
+        What a reader of the picture should be told, in plain words.
+    """
+
+    layer: str
+    rows: np.ndarray
+    embedding: Embedding
+    predictions: Predictions | None
+    accuracy: float | None
+    notes: tuple[str, ...]
+
+
+def layer_map_steps(
+    specimen: Specimen, layer: str, *, reduce: str = "flatten", n_samples: int = 0, **projection: Any
+) -> Steps:
+    """Run the samples to ``layer`` and project its activations.
+
+    Parameters
+    ----------
+    specimen : ModelSpecimen or ArraySpecimen
+    layer : str
+    reduce : {"flatten", "max", "mean"}
+        How a feature map becomes a vector.
+    n_samples : int
+        How many samples are shown, evenly spread over all; 0 for all.
+    **projection
+        As in :func:`~nbviz.methods.projection.project_steps`.
+
+    Yields
+    ------
+    Progress; Preview of a :class:`LayerMap`, the first of few samples if all would take long; at last a
+    Result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``project_steps``; the message begins with the layer.
+    ModelError
+        If the model raises.
+    """
+    layer = specimen.check(layer or specimen.default_layer())
+    rows = spread(len(specimen.samples), n_samples or len(specimen.samples))
+    labels, truth = class_labels(specimen.samples), true_outputs(specimen)
+
+    def picture(recording: Recording, embedding: Embedding) -> LayerMap:
+        predictions, accuracy = recording.predictions, None
+        if predictions is not None and truth is not None:
+            accuracy = float((predictions.classes == truth[recording.rows]).mean())
+        notes = (*embedding.notes, *specimen.notes)
+        return LayerMap(layer, recording.rows, embedding, predictions, accuracy, notes)
+
+    recording = None
+    for event in specimen.record_steps(layer, reduce, rows):
+        if isinstance(event, Progress):
+            yield event
+        elif isinstance(event, Preview):
+            look = _look(event.value.activations)
+            if look is not None:
+                yield Preview(picture(event.value, look))
+        else:
+            recording = event.value
+    assert recording is not None
+    shown = None if labels is None else labels[rows]
+    for event in _named(project_steps(recording.activations, shown, **projection), layer):
+        if isinstance(event, Preview | Result):
+            yield type(event)(picture(recording, event.value))
+        else:
+            yield event
+
+
+def true_outputs(specimen: Specimen) -> np.ndarray | None:
+    """Labels, numbered as the network's outputs are; -1 for a class that it does not know.
+
+    Labels and outputs are matched by the names of the classes where both have names, else by number.
+    """
+    labels = class_labels(specimen.samples)
+    own, known = specimen.samples.class_names, specimen.class_names
+    if labels is None or not own or not known or own == known:
+        return labels
+    outputs = {name: i for i, name in enumerate(known)}
+    table = np.array([outputs.get(name, -1) for name in own], np.int64)
+    inside = (labels >= 0) & (labels < len(table))
+    return np.where(inside, table[np.where(inside, labels, 0)], -1)
+
+
+def _named(steps: Steps, layer: str) -> Steps:
+    """The same steps; an error says which layer it is about."""
+    try:
+        yield from steps
+    except (ValueError, TypeError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"layer {layer!r}: {error}") from error
+
+
+def _look(activations: np.ndarray) -> Embedding | None:
+    """The first picture of some samples, or None if these few cannot be projected: all of them decide."""
+    try:
+        return next(e.value for e in project_steps(activations, method="pca") if isinstance(e, Preview))
+    except ValueError:
+        return None
