@@ -86,8 +86,9 @@ class Shadow:
             if now != self._built_for:
                 self._build()
                 self._built_for = now
-            for source, own in self._buffers:
-                own.copy_(source)
+            if self._buffers:
+                sources, owned = zip(*self._buffers, strict=True)
+                torch._foreach_copy_(owned, sources)
 
     def _build(self) -> None:
         lazy = [name for name, p in self.module.named_parameters() if nn.parameter.is_lazy(p)]

@@ -108,9 +108,10 @@ class State:
             if isinstance(holder, list):
                 holder[:] = saved
             elif isinstance(holder, set):
-                holder.clear()
+                holder.intersection_update(saved)
                 holder.update(saved)
-            else:
-                for key in holder.keys() - saved.keys():
-                    del holder[key]
+            elif saved or holder:  # most dicts of a module are empty
                 holder.update(saved)
+                if len(holder) > len(saved):
+                    for key in holder.keys() - saved.keys():
+                        del holder[key]

@@ -9,6 +9,8 @@ from torch import nn
 
 # Hooks that may change what a forward or backward pass computes.
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# What every module has, and what says nothing about what it computes.
+_INTERNALS = frozenset(vars(nn.Module())) - {*HOOKS, "_parameters", "_buffers"}
 _PLAIN = (int, float, bool, str, complex, type(None))
 
 
@@ -19,7 +21,7 @@ def structure(module: nn.Module) -> tuple[Any, ...]:
         parts.append((name, id(child)))
         # list(...) takes a snapshot at once: the user's thread may set attributes meanwhile.
         for key, value in list(child.__dict__.items()):
-            if key == "training":
+            if key in _INTERNALS:
                 continue
             if key in ("_parameters", "_buffers"):
                 parts.extend((k, id(t), _address(t)) for k, t in list(value.items()))
