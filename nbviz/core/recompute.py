@@ -168,7 +168,11 @@ class Recompute:
         except Exception as error:  # noqa: BLE001  (errors are data: shown in the view, raised by wait())
             self._finish(job, "error", error=error)
         else:
-            self._handle(job, event)
+            try:
+                self._handle(job, event)
+            except Exception as error:  # noqa: BLE001  (a picture that cannot be drawn must not end the worker)
+                job.steps.close()  # type: ignore[attr-defined]
+                self._finish(job, "error", error=error)
 
     def _handle(self, job: _Job, event: Event) -> None:
         if isinstance(event, Result):

@@ -207,6 +207,17 @@ class View(anywidget.AnyWidget):
         self._browser_context = contextvars.copy_context()
         super()._handle_msg(msg)
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """As in ipywidgets. Of a message with a value that a trait refuses nothing is taken: the view says
+        why, and its controls go back to what holds."""
+        try:
+            super().set_state(sync_data)
+        except t.TraitError as error:
+            with delivery_lock:
+                self.problem = {"type": "TraitError", "message": str(error)}
+                self.status = "error"
+            self.send_state([name for name in sync_data if name in self.keys])
+
     def _heard(self, _view: View, content: dict[str, Any], buffers: list[memoryview]) -> None:
         kind = content.get("type")
         if kind == "stop":

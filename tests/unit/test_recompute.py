@@ -313,3 +313,27 @@ def test_run_to_end_needs_a_result():
     assert run_to_end(iter([Preview(1), Result(2)])) == 2
     with pytest.raises(RuntimeError, match="without a Result"):
         run_to_end(iter([Preview(1)]))
+
+
+@pytest.mark.parametrize("kind", [Preview, Result])
+def test_a_picture_that_cannot_be_delivered_is_an_error_and_the_worker_lives_on(kind):
+    states = []
+
+    def deliver(update):
+        if isinstance(update.event, kind) and update.event.value == "bad":
+            raise KeyError("cannot draw")
+        states.append((update.generation, update.state))
+
+    def compute(name):
+        yield Preview(name)
+        yield Result(name)
+
+    recompute = Recompute(compute, deliver, executor="thread")
+    recompute.submit("bad")
+    with pytest.raises(KeyError, match="cannot draw"):
+        recompute.wait(5)
+    assert states[-1] == (1, "error")
+    recompute.submit("good")
+    recompute.wait(5)
+    assert states[-1] == (2, "done")
+    recompute.close()
