@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from nbviz.views.traits import ArrayTrait
+
 
 def shown_pixels(picture: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
     """A picture as (H, W, 3) uint8.
@@ -24,38 +26,26 @@ def shown_pixels(picture: np.ndarray, like: np.ndarray | None = None) -> np.ndar
     return np.ascontiguousarray(np.broadcast_to(array[..., :3], (*array.shape[:2], 3)))
 
 
-class Mask(t.TraitType[np.ndarray, Any]):
+class Mask(ArrayTrait):
     """A (H, W) bool array; (0, 0) for nothing painted. Travels as one bit per pixel.
 
     The other half is js/src/parts/mask.ts.
     """
 
     info_text = "a (height, width) mask"
-    default_value: Any = ()
+    empty = np.zeros((0, 0), bool)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.tag(to_json=_to_bits, from_json=_from_bits)
 
-    def make_dynamic_default(self) -> np.ndarray:
-        return np.zeros((0, 0), bool)
-
-    def validate(self, obj: Any, value: Any) -> np.ndarray:
+    def array(self, value: Any) -> np.ndarray:
         array = np.asarray(value)
         if array.size == 0:
-            return np.zeros((0, 0), bool)
+            return self.empty
         if array.ndim != 2:
             raise t.TraitError(f"{self.name} takes one value per pixel, (height, width); got {array.shape}")
         return array.astype(bool)
-
-    def set(self, obj: Any, value: Any) -> None:
-        """As in traitlets, but arrays are compared as a whole."""
-        new: Any = self._validate(obj, value)
-        old: Any = obj._trait_values.get(self.name)
-        if old is not None and np.array_equal(old, new):
-            return
-        obj._trait_values[self.name] = new
-        obj._notify_trait(self.name, np.zeros((0, 0), bool) if old is None else old, new)
 
 
 def _to_bits(value: np.ndarray, _widget: Any) -> dict[str, Any]:

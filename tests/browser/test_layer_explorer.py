@@ -261,13 +261,3 @@ def test_a_restarted_kernel_leaves_the_last_picture(notebook):
         assert "kernel is gone" in page.page.locator(".nbviz-state").inner_text()
     page.run_all()
     page.page.wait_for_selector(f"{ROOT}[data-status=done]", timeout=60_000)
-
-
-def test_the_demo_notebook_runs_from_top_to_bottom(notebook, shoot):
-    page = notebook("01_layer_explorer.ipynb", ui="lab", size=(1300, 1000))
-    page.page.wait_for_function(
-        "() => [...document.querySelectorAll('.nbviz-root')].every(r => r.dataset.status === 'done')",
-        timeout=120_000,
-    )
-    shoot(page.page, "demo_notebook")
-    assert float(page.kernel("after.neighbourhood_hit")) > float(page.kernel("before.neighbourhood_hit"))

@@ -44,3 +44,11 @@ def test_grey_and_float_pictures_become_rgb():
     values = np.array([[-1.0, 0.0], [1.0, 3.0]])
     assert shown_pixels(values)[..., 0].tolist() == [[0, 64], [128, 255]]
     assert shown_pixels(values * 0, like=values)[0, 0, 0] == 64
+
+
+def test_two_masks_can_be_linked():
+    a, b = Holder(), Holder()
+    link = t.link((a, "mask"), (b, "mask"))
+    a.mask = np.eye(3)
+    assert b.mask.tolist() == np.eye(3, dtype=bool).tolist()
+    link.unlink()

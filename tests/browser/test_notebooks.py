@@ -1,0 +1,30 @@
+"""Every lecture notebook runs from top to bottom, every picture is drawn, and what it claims is true."""
+
+import pytest
+
+CLAIMS = {
+    "01_layer_explorer.ipynb": [
+        "before.neighbourhood_hit > 0.6 and before.accuracy < 0.2",
+        "after.neighbourhood_hit > before.neighbourhood_hit",
+        "after.accuracy > 0.99",
+        "set(after.selection) == set(wrong) == set(before.selection)",
+    ],
+    "03_occlusion.ipynb": [
+        "painter.effect.covered == 0.5",
+        "slider.map.probability.min() < 0.5 < slider.map.clean_probability",
+        "found.path == 'incremental'",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_it_runs_from_top_to_bottom(notebook, shoot, name):
+    page = notebook(name, ui="lab", size=(1300, 1000))
+    page.page.wait_for_function(
+        "() => { const r = [...document.querySelectorAll('.nbviz-root')];"
+        " return r.length > 0 && r.every(x => x.dataset.status === 'done'); }",
+        timeout=120_000,
+    )
+    shoot(page.page, name.removesuffix(".ipynb"))
+    for claim in CLAIMS[name]:
+        assert page.kernel(f"bool({claim})") == "True", claim
