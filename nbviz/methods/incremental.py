@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nbviz.methods.incremental_crops import Crops
+from nbviz.methods.incremental_crops import Crops, Scratch
 from nbviz.methods.incremental_plan import Plan, Region
 from nbviz.methods.incremental_rules import as_map, map_size
 from nbviz.methods.incremental_tape import Ref, Step
@@ -58,6 +58,7 @@ class Sweep:
                 Crops(tape.clean(ref), plan.regions[ref.step], origin, size, rule.outside)
                 for ref in rule.sources
             ]
+        self._scratches = [Scratch() for _ in range(max((len(c) for c in self._crops.values()), default=0))]
         self._whole: dict[Ref, Crops] = {}
         for ref in plan.crossing(cut):
             clean = tape.clean(ref)
@@ -72,6 +73,14 @@ class Sweep:
         if tape.watched is not None and tape.watched.step in inside:
             self._watch_part(tape.watched)
 
+    def alike(self) -> np.ndarray:
+        """A number for each window; equal where windows lie alike in every crop, so that one paste does."""
+        crops = [crop for several in self._crops.values() for crop in several] + list(self._whole.values())
+        shifts = [crop.shift for crop in crops if not crop.same]
+        if not shifts:
+            return np.zeros(len(self.plan.regions[0].lo), int)
+        return np.unique(np.hstack(shifts), axis=0, return_inverse=True)[1].ravel()
+
     def run(self, ids: np.ndarray, changed: Tensor) -> Reply:
         """Outputs for the windows ``ids``, whose boxes in the input hold ``changed``, (b, C, *box size)."""
         with torch.inference_mode():
@@ -82,9 +91,10 @@ class Sweep:
             self._hand_over(0, parts, values, ids)
             for index in self._parts:
                 rule = self.plan.rules[index]
+                scratches = [None] * len(rule.sources) if rule.hands_on else self._scratches
                 crops = [
-                    crop(parts[ref.step], ids)
-                    for crop, ref in zip(self._crops[index], rule.sources, strict=True)
+                    crop(parts[ref.step], ids, scratch)
+                    for crop, ref, scratch in zip(self._crops[index], rule.sources, scratches, strict=False)
                 ]
                 parts[index] = rule.compute(*crops)
                 for ref in rule.sources:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from nbviz.methods.incremental_plan import Region
 from nbviz.methods.incremental_rules import Pair, as_map, map_size
+
+aten = torch.ops.aten
+
+
+class Scratch:
+    """Memory used again and again: fetching large blocks from the system costs more than filling them."""
+
+    def __init__(self) -> None:
+        self._block: Tensor | None = None
+
+    def take(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """A tensor of ``shape`` whose contents do not matter; the one taken before it is lost."""
+        count = math.prod(shape)
+        if self._block is None or self._block.numel() < count:
+            self._block = like.new_empty(count)
+        return self._block[:count].view(shape)
 
 
 class Crops:
@@ -52,12 +70,17 @@ class Crops:
         )
         self._at = torch.from_numpy(origin + before).to(clean.device)
 
-    def __call__(self, changed: Tensor, ids: np.ndarray) -> Tensor:
-        """Crops of the windows ``ids``, (b, C, *size), from their changed parts, (b, C, *region.size)."""
+    def __call__(self, changed: Tensor, ids: np.ndarray, scratch: Scratch | None = None) -> Tensor:
+        """Crops of the windows ``ids``, (b, C, *size), from their changed parts, (b, C, *region.size).
+
+        With ``scratch`` the crops lie in it, until it is used again.
+        """
         if self.same:
             return changed
-        at = self._at[ids]
-        crops = self._views[at[:, 0], at[:, 1]].permute(0, 3, 1, 2)
+        at = self._at[torch.from_numpy(ids)]
+        shape = (len(ids), *self._views.shape[2:])
+        out = changed.new_empty(shape) if scratch is None else scratch.take(shape, changed)
+        crops = aten.index.Tensor_out(self._views, [at[:, 0], at[:, 1]], out=out).permute(0, 3, 1, 2)
         shift = self.shift[ids]
         # Windows in a row mostly lie alike, so few pastes do for a batch.
         breaks = np.flatnonzero((shift[1:] != shift[:-1]).any(1)) + 1

@@ -11,8 +11,8 @@ from torch import Tensor
 from nbviz.core.layers import Layer, first_tensor
 from nbviz.core.network import Network
 from nbviz.methods.incremental import Reply, summed
+from nbviz.methods.incremental_record import count_tensors
 from nbviz.methods.incremental_rules import as_map
-from nbviz.methods.incremental_tape import count_tensors
 
 
 class FullForwards:

@@ -60,6 +60,8 @@ class Plan:
         self.tape = tape
         uses = tape.uses()
         self.order = [s.index for s in tape.needed() if s.from_input and s.index]
+        self._last_reader = {ref: index for index in self.order for ref in tape.steps[index].refs()}
+        self._last_reader[tape.output] = len(tape.steps)
         size = map_size(tape.steps[0].value)
         self.regions: dict[int, Region] = {0: Region.around(lo, hi, size)}
         self.rules: dict[int, Rule] = {}
@@ -84,9 +86,8 @@ class Plan:
     def crossing(self, cut: int) -> list[Ref]:
         """Values that the parts hand over when the first ``cut`` steps are computed in parts."""
         before = {0, *self.order[:cut]}
-        wanted = [ref for i in self.order[cut:] for ref in self.tape.steps[i].refs()]
-        wanted.append(self.tape.output)
-        return [ref for ref in dict.fromkeys(wanted) if ref.step in before]
+        after = self.order[cut] if cut < len(self.order) else len(self.tape.steps)
+        return [ref for ref, last in self._last_reader.items() if ref.step in before and last >= after]
 
     def cuts(self) -> list[int]:
         """Promising numbers of steps to compute in parts, the most promising first."""
@@ -101,6 +102,10 @@ class Plan:
             total += work
             done += work * (self._coverage(index, tight=True) if index in self.regions else 1.0)
         return done / max(total, 1.0)
+
+    def work(self) -> float:
+        """Multiplications of one whole forward pass."""
+        return sum(self._work(index) for index in self.order)
 
     def _region(self, rule: Rule, size: Pair) -> Region:
         boxes = [

@@ -36,6 +36,8 @@ class Rule:
     outside: float = 0.0
     multiplications: int = 1
     """For each output value."""
+    hands_on: bool = False
+    """Whether the output can be the input's own memory."""
 
     @property
     def cellwise(self) -> bool:
@@ -78,9 +80,9 @@ def rule_of(step: Step, tape: Tape, uses: dict[Ref, list[int]]) -> Rule | None:
         all_maps = len(maps) == len(step.args[0])
         return Rule(tuple(maps), lambda *crops: torch.cat(crops, 1)) if axis == 1 and all_maps else None
     if step.op in (aten.unsqueeze.default, aten.squeeze.dim) and step.args[1] in (2, -2):
-        return Rule((step.args[0],), lambda crop: crop)
+        return Rule((step.args[0],), lambda crop: crop, hands_on=True)
     if step.op in (aten.clone.default, aten.detach.default, aten.alias.default):
-        return Rule((step.args[0],), lambda crop: crop)
+        return Rule((step.args[0],), lambda crop: crop, hands_on=True)
     return _pointwise(step, tape, maps) if step.pointwise else None
 
 
@@ -127,7 +129,7 @@ def _pointwise(step: Step, tape: Tape, maps: list[Ref]) -> Rule | None:
         out = step.run(lookup, crops[0].shape[0])
         return out.unsqueeze(2) if flat else out
 
-    return Rule(sources, compute)
+    return Rule(sources, compute, hands_on=True)  # where it overwrites its argument
 
 
 def _uniform(operand: Tensor, height_axes: int) -> bool:
@@ -241,7 +243,9 @@ def _pad(step: Step, tape: Tape) -> Rule | None:
     if tape.clean(step.args[0]).ndim == 3:
         amounts[2:] = [0, 0]
     value = float(step.args[2]) if len(step.args) > 2 else 0.0
-    return Rule((step.args[0],), lambda crop: crop, before=(amounts[2], amounts[0]), outside=value)
+    return Rule(
+        (step.args[0],), lambda crop: crop, before=(amounts[2], amounts[0]), outside=value, hands_on=True
+    )
 
 
 _SLIDING: dict[Any, Callable[[Step, Tape], Rule | None]] = {

@@ -1,13 +1,8 @@
-"""Choose how to run a sweep: in parts where the model can be taken apart, else as whole forward passes.
-
-Every way gives the same outputs, so the choice is tried out on the sweep's own windows: nothing that is
-computed while trying is thrown away. What was best is remembered for the next sweep of the same kind.
-"""
+"""Run a sweep in parts where the model can be taken apart, else as whole forward passes."""
 
 from __future__ import annotations
 
 import time
-import weakref
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,15 +14,18 @@ from nbviz.core.network import Network, is_out_of_memory
 from nbviz.methods.incremental import Reply, Sweep, summed
 from nbviz.methods.incremental_full import FullForwards
 from nbviz.methods.incremental_plan import Plan, Region
+from nbviz.methods.incremental_record import record
 from nbviz.methods.incremental_rules import as_map
 from nbviz.methods.incremental_simplify import simplify
-from nbviz.methods.incremental_tape import Ref, Tape, Untraceable, record
+from nbviz.methods.incremental_tape import Ref, Tape, Untraceable
+from nbviz.methods.incremental_tuner import Tuner, tuner_for
 
 _BATCH_BYTES = 6 * 2**20
 """A batch whose largest value takes about this much runs well: larger blocks are given back to the
 system after each operation, and fetching them again costs more than the work on them."""
 
-_remembered: weakref.WeakKeyDictionary[Network, dict[Any, tuple[Any, int]]] = weakref.WeakKeyDictionary()
+_SMALL_MODEL = 2e7
+"""Multiplications of a forward pass."""
 
 
 class Windows(Protocol):
@@ -84,22 +82,24 @@ class Runner:
         if plan is None:
             self.clean = _on_cpu(self._full.clean())
             self.outputs = self._full.outputs
-            ways = self._full.ways()
         else:
             self.clean = _clean(plan.tape, axis)
             self.outputs = plan.tape.outputs
-            ways = _ways(plan)
-        sweeps: dict[int, Sweep] = {}
-        self._sweep = lambda cut: sweeps.setdefault(cut, Sweep(plan, cut, axis)) if plan is not None else None
+        self._plan_made, self._axis = plan, axis
+        self._sweeps: dict[int, Sweep] = {}
         kind = (str(inputs.dtype), tuple(inputs.shape), self._region.size, len(windows.lo), layer, self.path)
-        memory = _remembered.setdefault(network, {})
-        self._verified = kind in memory
-        self._tuner = _Tuner(ways, memory, kind)
+        self._tuner = tuner_for(network, kind, self._full.ways if plan is None else lambda: _ways(plan))
 
     @property
     def batch(self) -> int:
         """How many windows the next call of :meth:`run` should be given at most."""
         return self._tuner.current[1]
+
+    def order(self, ids: np.ndarray) -> np.ndarray:
+        """``ids`` in the order that is quickest to compute: windows that lie alike, one after the other."""
+        if self._plan_made is None:
+            return ids
+        return ids[np.argsort(self._sweep(self._tuner.current[0]).alike()[ids], kind="stable")]
 
     def run(self, ids: np.ndarray) -> Reply:
         """Outputs for the windows ``ids``, on the CPU."""
@@ -115,17 +115,21 @@ class Runner:
             half = len(ids) // 2
             return _joined(self.run(ids[:half]), self.run(ids[half:]))
         self._tuner.took(len(ids), time.perf_counter() - began)
-        if self.path == "incremental" and not self._verified:
-            self._verified = True
+        if self.path == "incremental" and not self._tuner.verified:
+            self._tuner.verified = True
             reply = self._verify(ids, box, changed, reply)
         return _on_cpu(reply)
 
     def _run(self, ids: np.ndarray, box: np.ndarray, changed: Tensor) -> Reply:
         way = self._tuner.current[0]
-        sweep = self._sweep(way) if self.path == "incremental" else None
-        if sweep is not None:
-            return sweep.run(ids, changed)
+        if self.path == "incremental":
+            return self._sweep(way).run(ids, changed)
         return self._full.run(box, changed, way)
+
+    def _sweep(self, cut: int) -> Sweep:
+        if cut not in self._sweeps and self._plan_made is not None:
+            self._sweeps[cut] = Sweep(self._plan_made, cut, self._axis)
+        return self._sweeps[cut]
 
     def _verify(self, ids: np.ndarray, box: np.ndarray, changed: Tensor, reply: Reply) -> Reply:
         """Compare one window with the model itself; give up on parts if they differ."""
@@ -143,7 +147,8 @@ class Runner:
     def _whole_from_now(self, reason: str) -> None:
         self.path = "full"
         self.notes.append(f"whole forward passes for every window: {reason}")
-        self._tuner = _Tuner(self._full.ways(), {}, None)
+        self._tuner.verified = False
+        self._tuner = Tuner(self._full.ways())
 
     def _plan(self, network: Network, layer: Layer | None, axis: int) -> Plan | None:
         try:
@@ -169,36 +174,6 @@ class Runner:
         return None
 
 
-class _Tuner:
-    """Tries each way on two batches, the first to warm up, and stays with the fastest."""
-
-    def __init__(self, ways: list[tuple[Any, int]], memory: dict[Any, tuple[Any, int]], kind: Any) -> None:
-        self._memory, self._kind = memory, kind
-        self._open = list(ways) if kind not in memory else []
-        self.current = self._open[0] if self._open else memory[kind]
-        self._best, self._rate, self._tried = self.current, np.inf, 0
-
-    def took(self, count: int, seconds: float) -> None:
-        if not self._open or count < self.current[1]:
-            return
-        self._tried += 1
-        if self._tried < 2:
-            return
-        if seconds / count < self._rate:
-            self._best, self._rate = self.current, seconds / count
-        self._open.pop(0)
-        self._tried = 0
-        self.current = self._open[0] if self._open else self._best
-        if not self._open:
-            self._memory[self._kind] = self._best
-
-    def limit(self, batch: int) -> None:
-        """Never take more than ``batch`` windows at once from now on."""
-        self._open = []
-        self.current = (self.current[0], max(1, batch))
-        self._memory[self._kind] = self.current
-
-
 def _ways(plan: Plan) -> list[tuple[Any, int]]:
     """Promising cuts at a middling batch, then the best guess at smaller and larger batches."""
     cuts = plan.cuts()
@@ -208,9 +183,10 @@ def _ways(plan: Plan) -> list[tuple[Any, int]]:
         * (np.prod(plan.regions[i].size) / np.prod(plan.map_size(i)) if position < cuts[0] else 1.0)
         for position, i in enumerate(plan.order)
     )
-    batch = int(2 ** np.clip(np.round(np.log2(_BATCH_BYTES / largest)), 2, 7))
-    ways = [(cut, batch) for cut in cuts]
-    return [*ways, (cuts[0], 2 * batch), (cuts[0], max(2, batch // 2))]
+    batch = int(2 ** np.clip(np.ceil(np.log2(_BATCH_BYTES / largest)), 2, 7))
+    ways = [(cut, batch) for cut in cuts] + [(cuts[0], 2 * batch), (cuts[0], max(2, batch // 2))]
+    # Where an operation takes less time than Python needs to call it, whole passes can win.
+    return [*ways, (0, 64)] if plan.work() < _SMALL_MODEL else ways
 
 
 def _clean(tape: Tape, axis: int) -> Reply:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from nbviz.methods.incremental_rules import batch_norm_affine
-from nbviz.methods.incremental_tape import Ref, Step, Tape, _each
+from nbviz.methods.incremental_tape import Ref, Step, Tape, each_leaf
 
 aten = torch.ops.aten
 
@@ -46,6 +46,7 @@ def _sole_reader(uses: dict[Ref, list[int]], ref: Ref) -> bool:
 def _fold_batch_norm(tape: Tape) -> None:
     """``scale (w x + b) + shift = (scale w) x + (scale b + shift)``, if only the norm reads it."""
     uses = tape.uses()
+    folded: dict[Ref, Ref] = {}
     for norm in tape.steps:
         if norm.op is not aten.native_batch_norm.default or norm.args[5] or not isinstance(norm.args[0], Ref):
             continue
@@ -62,7 +63,8 @@ def _fold_batch_norm(tape: Tape) -> None:
         shift = shift if old_bias is None else old_bias.detach() * scale + shift
         conv.args = (conv.args[0], kernel, shift, *conv.args[3:])
         conv.value = norm.value[0]
-        _replace(tape, Ref(norm.index, 0), source)
+        folded[Ref(norm.index, 0)] = source
+    _replace(tape, folded)
 
 
 def _fold_padding(tape: Tape) -> None:
@@ -105,11 +107,11 @@ def _same_kind(one: Any, two: Any) -> bool:
     return isinstance(two, torch.Tensor) and one.shape == two.shape and one.dtype == two.dtype
 
 
-def _replace(tape: Tape, old: Ref, new: Ref) -> None:
+def _replace(tape: Tape, replaced: dict[Ref, Ref]) -> None:
     def change(leaf: Any) -> Any:
-        return new if leaf == old and isinstance(leaf, Ref) else leaf
+        return replaced.get(leaf, leaf) if isinstance(leaf, Ref) else leaf
 
     for step in tape.steps:
-        step.args, step.kwargs = _each(change, step.args), _each(change, step.kwargs)
+        step.args, step.kwargs = each_leaf(change, step.args), each_leaf(change, step.kwargs)
     tape.output = change(tape.output)
     tape.watched = change(tape.watched)

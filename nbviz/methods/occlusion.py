@@ -115,7 +115,8 @@ def occlude_steps(
     fine = np.setdiff1d(numbers, coarse)
     shown = -np.inf
     done = 0
-    for ids in (coarse, fine):
+    for numbers_now in (coarse, fine):
+        ids = runner.order(numbers_now)
         start = 0
         while start < len(ids):
             part = ids[start : start + runner.batch]
@@ -124,7 +125,8 @@ def occlude_steps(
             done += len(part)
             finished = start >= len(ids)
             if done < len(boxes) and (
-                (ids is coarse and finished) or (ids is fine and time.monotonic() - shown > _BETWEEN_PREVIEWS)
+                (numbers_now is coarse and finished)
+                or (numbers_now is fine and time.monotonic() - shown > _BETWEEN_PREVIEWS)
             ):
                 shown = time.monotonic()
                 yield Preview(sheet.map())

