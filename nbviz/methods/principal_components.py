@@ -68,10 +68,14 @@ def pca(
 
 
 def principal_components(
-    array: NDArray[Any], n_components: int, fit_rows: int | None = None, tolerance: float = 1e-7
+    array: NDArray[Any],
+    n_components: int,
+    fit_rows: int | None = None,
+    tolerance: float = 1e-7,
+    most_iterations: int = MAX_ITERATIONS,
 ) -> PrincipalComponents:
-    """:func:`pca` of an array that has been checked."""
-    steps = principal_components_steps(array, n_components, fit_rows, tolerance)
+    """:func:`pca` of an array that has been checked, in ``most_iterations`` at most."""
+    steps = principal_components_steps(array, n_components, fit_rows, tolerance, most_iterations)
     while True:
         try:
             next(steps)
@@ -80,7 +84,11 @@ def principal_components(
 
 
 def principal_components_steps(
-    array: NDArray[Any], n_components: int, fit_rows: int | None = None, tolerance: float = 1e-7
+    array: NDArray[Any],
+    n_components: int,
+    fit_rows: int | None = None,
+    tolerance: float = 1e-7,
+    most_iterations: int = MAX_ITERATIONS,
 ) -> Generator[Progress, None, PrincipalComponents]:
     """:func:`principal_components`, an iteration at a time: yields, *returns* the components.
 
@@ -92,7 +100,7 @@ def principal_components_steps(
     rows = array if n_fitted == n_samples else array[np.linspace(0, n_samples - 1, n_fitted).astype(int)]
     mean = rows.mean(axis=0, dtype=np.float64).astype(array.dtype)
     centred = rows - mean
-    directions, variances = yield from _leading_directions(centred, n_components, tolerance)
+    directions, variances = yield from _leading_directions(centred, n_components, tolerance, most_iterations)
     positions = centred @ directions if rows is array else array @ directions - mean @ directions
     total = float(np.einsum("ij,ij->i", centred, centred).sum(dtype=np.float64))
     ratio = variances / total if total > 0 else variances  # the chosen rows may all be equal
@@ -101,14 +109,14 @@ def principal_components_steps(
 
 
 def _leading_directions(
-    centred: NDArray[Any], n_components: int, tolerance: float
+    centred: NDArray[Any], n_components: int, tolerance: float, most_iterations: int
 ) -> Generator[Progress, None, tuple[NDArray[Any], NDArray[np.float64]]]:
     """Right singular vectors of the largest singular values, and those values squared."""
     n_features = centred.shape[1]
     width = min(n_components + OVERSAMPLING, *centred.shape)
     block = np.random.default_rng(0).standard_normal((n_features, width)).astype(centred.dtype)
     variances = np.zeros(0)
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(most_iterations):
         left, _ignored = _orthonormal(centred @ block)
         block, found = _orthonormal(centred.T @ left)
         before, variances = variances, found[:n_components]

@@ -184,7 +184,9 @@ def test_events_come_in_order_with_the_pca_picture_first(wide, digits):
         None,
         None,
     )
-    np.testing.assert_allclose(first.positions, pca(wide, tolerance=1e-3).positions)
+    exact = pca(wide).positions
+    for axis in (0, 1):
+        assert np.corrcoef(first.positions[:, axis], exact[:, axis])[0, 1] > 0.99
     assert sum(first.explained_variance) == pytest.approx(
         PCA(2).fit(wide).explained_variance_ratio_.sum(), rel=0.01
     )
