@@ -25,7 +25,7 @@ class Whole(np.ndarray):
             return not np.array_equal(np.asarray(self), np.asarray(other))
         return np.asarray(self) != other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class ArrayTrait(t.TraitType[np.ndarray, Any]):
