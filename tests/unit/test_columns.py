@@ -1,0 +1,93 @@
+"""Columns of samples as the browser gets them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nbviz.core.samples import Samples
+from nbviz.views.columns import class_column, column_of, columns_of, number_column
+
+
+def codes(column):
+    return np.frombuffer(column["codes"], np.uint16).tolist()
+
+
+def numbers(column):
+    return np.frombuffer(column["values"], np.float32).tolist()
+
+
+def test_classes_keep_the_order_of_their_names():
+    column = class_column(np.array([2, 0, 2]), ("ant", "bee", "cat"))
+    assert column == {"kind": "classes", "names": ["ant", "bee", "cat"], "codes": column["codes"]}
+    assert codes(column) == [2, 0, 2]
+
+
+@pytest.mark.parametrize(("values", "names"), [([7, -1, 7], ("ant",)), ([7, -1, 7], ())])
+def test_classes_without_fitting_names_are_called_by_their_numbers(values, names):
+    column = class_column(np.array(values), names)
+    assert column["names"] == ["-1", "7"]
+    assert codes(column) == [1, 0, 1]
+
+
+def test_numbers_travel_as_float32_and_nan_is_missing():
+    column = number_column(np.array([1.5, np.nan]))
+    assert column["kind"] == "numbers"
+    assert numbers(column)[0] == 1.5
+    assert np.isnan(numbers(column)[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "names"),
+    [
+        ([True, False, True], "classes", ["0", "1"]),
+        ([3, 1, 3], "classes", ["1", "3"]),
+        ([0.5, 0.25, 1.0], "numbers", None),
+        (list(range(201)), "numbers", None),
+        (["b", "a", "b"], "classes", ["a", "b"]),
+        (pd.Categorical(["lo", "hi", "lo"]), "classes", ["hi", "lo"]),
+        (np.array(["2026-01-01", "2025-01-01"], "M8[D]"), "classes", ["2025-01-01", "2026-01-01"]),
+        ([None, "a", 3], "classes", ["3", "None", "a"]),
+    ],
+)
+def test_what_a_metadata_column_becomes(values, kind, names):
+    column = column_of(np.asarray(values, object) if None in list(values) else np.asarray(values))
+    assert column["kind"] == kind
+    assert column.get("names") == names
+
+
+def test_all_columns_of_samples_with_the_label_first():
+    table = pd.DataFrame({"length": [0.5, 1.5], "writer": ["ann", "bob"]})
+    columns = columns_of(Samples(np.zeros((2, 3)), ["x", "y"], metadata=table))
+    assert list(columns) == ["label", "length", "writer"]
+    assert columns["label"]["names"] == ["x", "y"]
+    assert numbers(columns["length"]) == [0.5, 1.5]
+    assert columns["writer"]["names"] == ["ann", "bob"]
+
+
+def test_labels_that_are_numbers_are_coloured_on_a_scale():
+    assert columns_of(Samples(np.zeros((2, 3)), [0.5, 0.75]))["label"]["kind"] == "numbers"
+    many = columns_of(Samples(np.zeros((300, 3)), np.arange(300)))["label"]
+    assert many["kind"] == "numbers"
+
+
+def test_integer_labels_take_the_networks_names_unless_they_have_their_own():
+    plain = Samples(np.zeros((2, 3)), [0, 1])
+    assert columns_of(plain, ("zero", "one"))["label"]["names"] == ["zero", "one"]
+    named = Samples(np.zeros((2, 3)), [0, 1], class_names=["no", "yes"])
+    assert columns_of(named, ("zero", "one"))["label"]["names"] == ["no", "yes"]
+    assert plain.class_names == ()
+
+
+def test_metadata_does_not_displace_a_column_of_the_view():
+    samples = Samples(np.zeros((2, 3)), [0, 1], metadata={"label": ["p", "q"], "prediction": [1, 2]})
+    columns = columns_of(samples)
+    assert list(columns) == ["label", "label (metadata)", "prediction (metadata)"]
+    assert columns["label"]["names"] == ["0", "1"]
+
+
+def test_too_many_texts_are_refused_by_name():
+    samples = Samples(np.zeros((65_536, 1)), metadata={"url": [f"u{i}" for i in range(65_536)]})
+    with pytest.raises(
+        ValueError, match=r"metadata column 'url': 65536 different texts cannot be told apart"
+    ):
+        columns_of(samples)
