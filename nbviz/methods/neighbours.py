@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,11 @@ class NeighbourGraph:
         return self if k == self.k else NeighbourGraph(self.indices[:, :k], self.distances[:, :k])
 
 
+# Scikit-learn sets the number of BLAS threads for the whole process while it searches, and puts it back.
+# Two searches at once put it back under each other, and OpenBLAS warns that it may hang.
+_search_lock = threading.Lock()
+
+
 def nearest_neighbours_steps(points: NDArray[Any], k: int) -> Generator[Progress, None, NeighbourGraph]:
     """:func:`nearest_neighbours`, block by block: yields progress, *returns* the graph (``yield from``)."""
     n_samples, n_features = points.shape
@@ -64,7 +70,8 @@ def _search_steps(points: NDArray[Any], k: int) -> Generator[Progress, None, Nei
     yield Progress(0, n_samples, "nearest neighbours")
     for start in range(0, n_samples, block):
         rows = slice(start, min(start + block, n_samples))
-        found_distances, found = index.kneighbors(points[rows], k + 1)
+        with _search_lock:
+            found_distances, found = index.kneighbors(points[rows], k + 1)
         own = found == np.arange(rows.start, rows.stop)[:, None]
         # Where more than k duplicates pushed the sample itself out, the farthest goes instead.
         own[~own.any(axis=1), -1] = True
