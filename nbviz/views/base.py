@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import functools
 import os
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from nbviz.core.errors import unknown_keyword
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recompute import Recompute, Update
 from nbviz.views.frames import Frame, Outbox
+
+FIRST_PICTURE = 0.3
+"""Seconds in which a first picture should be there."""
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -274,8 +278,17 @@ class View(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
+            self._wait_for_first_picture()
             data["text/plain"] = self.summary()
         return bundle
+
+    def _wait_for_first_picture(self) -> None:
+        """Briefly, so that the text in a saved notebook says something."""
+        end = time.monotonic() + FIRST_PICTURE
+        while self._latest is None and self.status in ("pending", "running") and not delivery_lock.is_mine:
+            if time.monotonic() > end:
+                return
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Stop the work, remove the view from the page, and let go of model and data."""
