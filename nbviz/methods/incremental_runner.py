@@ -60,7 +60,7 @@ class Runner:
     clean : Reply
         What the model gives for the clean input.
     outputs : int
-        How many tensors the model returns; one of them is used.
+        How many tensors the model returns where nothing says which one to use, else 1.
 
     Raises
     ------
@@ -85,15 +85,16 @@ class Runner:
         else:
             self.clean = _clean(plan.tape, axis)
             self.outputs = plan.tape.outputs
+        if network.output is not None:
+            self.outputs = 1
         self._plan_made, self._axis = plan, axis
         self._sweeps: dict[int, Sweep] = {}
         kind = (str(inputs.dtype), tuple(inputs.shape), self._region.size, len(windows.lo), layer, self.path)
         self._tuner = tuner_for(network, kind, self._full.ways if plan is None else lambda: _ways(plan))
 
-    @property
-    def batch(self) -> int:
-        """How many windows the next call of :meth:`run` should be given at most."""
-        return self._tuner.current[1]
+    def batch(self, left: int) -> int:
+        """How many of the ``left`` windows the next call of :meth:`run` should be given."""
+        return -(-left // -(-left // self._tuner.current[1]))  # equal batches: no small one at the end
 
     def order(self, ids: np.ndarray) -> np.ndarray:
         """``ids`` in the order that is quickest to compute: windows that lie alike, one after the other."""
@@ -183,7 +184,7 @@ def _ways(plan: Plan) -> list[tuple[Any, int]]:
         * (np.prod(plan.regions[i].size) / np.prod(plan.map_size(i)) if position < cuts[0] else 1.0)
         for position, i in enumerate(plan.order)
     )
-    batch = int(2 ** np.clip(np.ceil(np.log2(_BATCH_BYTES / largest)), 2, 7))
+    batch = int(2 ** np.clip(np.ceil(np.log2(_BATCH_BYTES / largest)), 2, 8))
     ways = [(cut, batch) for cut in cuts] + [(cuts[0], 2 * batch), (cuts[0], max(2, batch // 2))]
     # Where an operation takes less time than Python needs to call it, whole passes can win.
     return [*ways, (0, 64)] if plan.work() < _SMALL_MODEL else ways

@@ -50,8 +50,8 @@ class Tuner:
         self.verified = False
 
     def took(self, count: int, seconds: float) -> None:
-        """Tell how long ``count`` windows took. Smaller batches than asked for say nothing."""
-        if not self._open or count < self.current[1]:
+        """Tell how long ``count`` windows took. Much smaller batches than asked for say nothing."""
+        if not self._open or count < 0.7 * self.current[1]:
             return
         self._tried += 1
         if self._tried > 1:

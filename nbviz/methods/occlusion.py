@@ -119,7 +119,7 @@ def occlude_steps(
         ids = runner.order(numbers_now)
         start = 0
         while start < len(ids):
-            part = ids[start : start + runner.batch]
+            part = ids[start : start + runner.batch(len(ids) - start)]
             sheet.write(part, runner.run(part))
             start += len(part)
             done += len(part)

