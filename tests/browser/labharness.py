@@ -192,7 +192,7 @@ class NotebookPage:
             [expression],
         )
 
-    def wait_kernel(self, expression: str, expected: str = "True", timeout: float = 20) -> None:
+    def expect_kernel(self, expression: str, expected: str = "True", timeout: float = 20) -> None:
         """Wait until an expression is true, or has another value, in the kernel."""
         if expected == "True":
             expression = f"bool({expression})"

@@ -89,7 +89,7 @@ def test_lasso_click_and_clear_reach_python(notebook):
     for x, y in [(x1, y0), (x1, y1), (x0, y1), (x0, y0)]:
         mouse.move(x, y, steps=6)
     mouse.up()
-    page.wait_kernel("0 < len(view.selection) < 600")
+    page.expect_kernel("0 < len(view.selection) < 600")
     chosen = int(page.kernel("len(view.selection)"))
     strip = page.page.get_by_role("region", name="Selected samples")
     assert f"{chosen} selected" in strip.inner_text()
@@ -120,7 +120,7 @@ def test_hover_shows_picture_label_and_prediction(notebook):
 def test_the_legend_selects_a_class(notebook):
     page = explorer(notebook)
     page.page.locator(".nbviz-legend-entry").nth(3).click()
-    page.wait_kernel("set(digits.labels[view.selection]) == {3}")
+    page.expect_kernel("set(digits.labels[view.selection]) == {3}")
     assert page.kernel("len(view.selection) == int((digits.labels == 3).sum())") == "True"
 
 
@@ -129,10 +129,10 @@ def test_keyboard_alone_picks_and_selects(notebook):
     page.page.locator(".nbviz-stage [tabindex='0']").first.focus()
     for key in ["Enter", "ArrowRight", "Enter"]:
         page.page.keyboard.press(key)
-    page.wait_kernel("len(view.selection)", "1")
+    page.expect_kernel("len(view.selection)", "1")
     page.page.keyboard.press("Escape")
     page.page.keyboard.press("Escape")
-    page.wait_kernel("len(view.selection)", "0")
+    page.expect_kernel("len(view.selection)", "0")
 
 
 def test_stop_keeps_the_picture(notebook):
@@ -201,6 +201,7 @@ def test_the_slider_answers_while_a_cell_runs(notebook):
     page.page.wait_for_timeout(200)
     page.page.get_by_role("combobox", name="Layer").first.select_option("pool1")
     page.page.wait_for_selector(".nbviz-stage[data-layer=pool1]", timeout=2500)
+    assert page.page.locator(".nbviz-stage").get_attribute("data-kind") in ("preview", "result")
 
 
 def test_two_displays_of_one_view_agree(notebook):
@@ -211,6 +212,8 @@ def test_two_displays_of_one_view_agree(notebook):
         "() => document.querySelectorAll('.nbviz-stage[data-layer=conv1][data-kind=result]').length === 2",
         timeout=60_000,
     )
+    first, second = page.page.locator(".nbviz-scatter-points").all()
+    assert page.pixels(first) == page.pixels(second)
 
 
 def test_it_fits_a_narrow_window(notebook, shoot):

@@ -37,8 +37,8 @@ def drag(page, *points):
 def test_a_stroke_reaches_python_and_the_bars_move(painter):
     before, bars = picture(painter), painter.page.locator(".nbviz-bars").inner_text()
     drag(painter, (0.35, 0.35), (0.6, 0.5), (0.6, 0.75))
-    painter.wait_kernel("view.mask.sum() > 20")
-    painter.wait_kernel("view.status", "'done'")
+    painter.expect_kernel("view.mask.sum() > 20")
+    painter.expect_kernel("view.status", "'done'")
     painter.page.wait_for_timeout(300)
     assert picture(painter) != before
     assert painter.page.locator(".nbviz-bars").inner_text() != bars
@@ -72,33 +72,33 @@ def test_undo_redo_eraser_rectangle_and_clear(painter):
     page = painter.page
     page.get_by_role("button", name="Rectangle").click()
     drag(painter, (0.25, 0.25), (0.75, 0.75))
-    painter.wait_kernel("180 < view.mask.sum() < 260")
+    painter.expect_kernel("180 < view.mask.sum() < 260")
     page.get_by_role("button", name="Eraser").click()
     drag(painter, (0.5, 0.3), (0.5, 0.7))
-    painter.wait_kernel("100 < view.mask.sum() < 180")
+    painter.expect_kernel("100 < view.mask.sum() < 180")
     page.get_by_role("button", name="Undo").click()
-    painter.wait_kernel("180 < view.mask.sum() < 260")
+    painter.expect_kernel("180 < view.mask.sum() < 260")
     page.get_by_role("button", name="Redo").click()
-    painter.wait_kernel("100 < view.mask.sum() < 180")
+    painter.expect_kernel("100 < view.mask.sum() < 180")
     page.get_by_role("button", name="Clear").click()
-    painter.wait_kernel("view.mask.sum() == 0")
+    painter.expect_kernel("view.mask.sum() == 0")
     page.locator(".nbviz-board-front").focus()
     page.keyboard.press("Control+z")
-    painter.wait_kernel("100 < view.mask.sum() < 180")
+    painter.expect_kernel("100 < view.mask.sum() < 180")
 
 
 def test_keyboard_alone(painter):
     painter.page.locator(".nbviz-board-front").focus()
     for key in ["ArrowLeft", "ArrowUp", "Space"]:
         painter.page.keyboard.press(key)
-    painter.wait_kernel("view.mask.sum() > 3")
+    painter.expect_kernel("view.mask.sum() > 3")
 
 
 def test_reveal_says_how_much_is_uncovered(painter):
     painter.page.get_by_role("checkbox", name="Reveal").check()
-    painter.wait_kernel("view.effect.covered == 1.0")
+    painter.expect_kernel("view.effect.covered == 1.0")
     drag(painter, (0.3, 0.2), (0.3, 0.8), (0.6, 0.8))
-    painter.wait_kernel("view.effect.covered < 0.95")
+    painter.expect_kernel("view.effect.covered < 0.95")
     painter.page.wait_for_function(
         "() => document.querySelector('.nbviz-facts').textContent.includes('uncovered')"
     )
@@ -107,7 +107,7 @@ def test_reveal_says_how_much_is_uncovered(painter):
 def test_a_mask_set_in_python_is_drawn(painter):
     before = picture(painter)
     painter.execute("import numpy as np; m = np.zeros((28, 28)); m[4:24, 4:24] = 1; view.mask = m")
-    painter.wait_kernel("view.effect.covered > 0.5")
+    painter.expect_kernel("view.effect.covered > 0.5")
     painter.page.wait_for_timeout(200)
     assert picture(painter) != before
 
@@ -115,7 +115,7 @@ def test_a_mask_set_in_python_is_drawn(painter):
 def test_slide_peek_and_cover(painter, shoot):
     page = painter.page
     page.get_by_role("combobox", name="Mode").select_option("slide")
-    painter.wait_kernel("view.mode == 'slide' and view.status == 'done'")
+    painter.expect_kernel("view.mode == 'slide' and view.status == 'done'")
     front = page.locator(".nbviz-board-front")
     page.wait_for_timeout(300)
     assert painter.ink(front) > 10_000
@@ -130,14 +130,14 @@ def test_slide_peek_and_cover(painter, shoot):
     page.get_by_role("combobox", name="Map of").select_option("probability")
     shoot(page.locator(ROOT), "occlusion_painter_slide_light")
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.4)
-    painter.wait_kernel("view.mode == 'paint' and view.mask.sum() == 16")
+    painter.expect_kernel("view.mode == 'paint' and view.mask.sum() == 16")
 
 
 def test_a_sweep_can_be_stopped_and_is_marked_as_partial(painter):
     painter.execute("view.fill = 'local mean'; view.layer = 'conv1'; view.mode = 'slide'; view.stride = 1")
     painter.page.wait_for_timeout(150)
     painter.execute("view.stop()")
-    painter.wait_kernel("view.status in ('cancelled', 'done')")
+    painter.expect_kernel("view.status in ('cancelled', 'done')")
     if painter.kernel("view.status") == "'cancelled'" and painter.kernel("view.map is not None") == "True":
         painter.page.wait_for_function(
             "() => document.querySelector('.nbviz-facts').textContent.includes('partial')"
@@ -168,3 +168,4 @@ def test_light_and_dark(painter, shoot):
         "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
     )
     painter.page.wait_for_selector(f"{ROOT}[data-theme=light]")
+    assert root.get_attribute("data-theme") == "light"

@@ -130,7 +130,7 @@ class Browser:
         ]
         return [(w, f) for w, f in found if kind is None or f["kind"] == kind]
 
-    def wait_for(self, test, timeout: float = 10) -> float:
+    def expect_frame(self, test, timeout: float = 10) -> float:
         """Pump until ``test(frame)`` holds for a frame; when that frame came."""
         end = time.perf_counter() + timeout
         while time.perf_counter() < end:
