@@ -1,0 +1,104 @@
+"""The images on which a unit is strongest, ready to be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nbviz.core.capture import capture_steps
+from nbviz.core.events import Progress, Result, Steps
+from nbviz.core.network import Network
+from nbviz.core.samples import Samples
+from nbviz.methods.occlusion_picture import Picture, read_picture
+from nbviz.methods.picture_features import check_unit
+
+
+@dataclass(frozen=True, eq=False)
+class TopImages:
+    """Images, the one with the unit's largest activation first.
+
+    Attributes
+    ----------
+    rows : (k,) int array
+        Rows of the samples; 0 for a single image.
+    pictures : list of Picture
+        Of one size. Where the transform resizes, what it made of them: there lie the units' fields.
+    notes : tuple of str
+    """
+
+    rows: np.ndarray
+    pictures: list[Picture]
+    notes: tuple[str, ...]
+
+
+def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: int, n_images: int) -> Steps:
+    """Find the ``n_images`` on which ``unit`` of ``layer`` has its largest activation, anywhere in its map.
+
+    Yields
+    ------
+    Progress in samples, and a Result with TopImages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image cannot be read, differs in size, or there is no such layer or unit.
+    """
+    samples = _samples(samples_or_image)
+    first = read_picture(network, samples_or_image if samples is None else _row(samples, 0))
+    unit = check_unit(network.layer(layer, first.inputs), unit)
+    if samples is None:
+        picture, notes = _of_input_size(first)
+        yield Result(TopImages(np.zeros(1, np.int64), [picture], notes))
+        return
+    peaks = np.empty(0)
+    for event in capture_steps(network, samples, [layer], reduce="max"):
+        if isinstance(event, Result):
+            peaks = event.value[layer][:, unit]
+        else:
+            yield event
+    # NaN comes last in a sort: a bad sample is never among the best.
+    rows = np.argsort(-peaks, kind="stable")[:n_images]
+    notes = ()
+    pictures: list[Picture] = []
+    for done, row in enumerate(rows):
+        picture, notes = _of_input_size(read_picture(network, _row(samples, int(row))))
+        if pictures and picture.size != pictures[0].size:
+            raise ValueError(
+                f"{samples.name(int(row))} has {picture.size} pixels, {samples.name(int(rows[0]))} has "
+                f"{pictures[0].size}: bring the images to one size first"
+            )
+        pictures.append(picture)
+        yield Progress(done + 1, len(rows), "top images")
+    yield Result(TopImages(rows, pictures, notes))
+
+
+def _samples(given: Any) -> Samples | None:
+    """Samples to choose from, or None for a single image."""
+    if isinstance(given, Samples):
+        return given
+    shape = tuple(getattr(given, "shape", ()))
+    if hasattr(given, "getbands"):
+        return None
+    if not shape:  # a list, a Dataset, a DataLoader
+        return Samples.of(given)
+    several = len(shape) == 4 and shape[0] > 1
+    stack = len(shape) == 3 and str(given.dtype).endswith("uint8") and not {shape[0], shape[2]} & {1, 3}
+    return Samples.of(given) if several or stack else None
+
+
+def _row(samples: Samples, row: int) -> Any:
+    batch = samples.batch(np.array([row]))
+    if isinstance(batch, dict) or isinstance(batch[0], str):
+        raise TypeError("noise windows are put on pictures or signals, and these samples are text or tokens")
+    return batch[0]
+
+
+def _of_input_size(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    height, width = picture.size
+    if tuple(picture.inputs.shape[2:]) == ((width,) if picture.is_signal else (height, width)):
+        return picture, ()
+    made = read_picture(picture.network, picture.inputs)
+    note = f"the transform resizes: windows and pixels are those of the model's input, {made.size}"
+    return made, (note,)
