@@ -48,7 +48,8 @@ class RandomPatches:
         unit: pixel (H - 1, W - 1) is the middle of the unit's field. NaN where no image has a pixel.
     size : int
         Side of the estimated field: ``extent`` less the ``window - 1`` pixels by which a window widens what
-        it touches, at least 1; 0 if no window changed the activation.
+        it touches, at least 1 and at most the theoretical side (``extent`` is odd, a field need not be); 0
+        if no window changed the activation.
     extent : int
         Side of the smallest square around the unit's place that holds 95% of the discrepancy. Odd.
     theoretical : TheoreticalField
@@ -188,7 +189,7 @@ def random_patches_steps(
             layer=layer,
             unit=unit,
             discrepancy=mean,
-            size=max(1, extent - (window - 1)) if extent else 0,
+            size=min(max(theoretical.size), max(1, extent - (window - 1))) if extent else 0,
             extent=extent,
             theoretical=theoretical,
             rows=top.rows,

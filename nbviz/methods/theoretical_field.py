@@ -154,9 +154,9 @@ def field_of(network: Network, picture: Picture, layer: str, unit: int | None = 
             axes.append(AxisField(1, 1.0, 0.0, True, True))
             continue
         reached = _reach(network, picture, spec, unit, axis)
-        if not reached(0, space[axis]).all():
+        if len(runs := np.flatnonzero(reached(0, space[axis]))) == 0 or (np.diff(runs) > 1).any():
             raise ModelError(
-                f"the receptive field of layer {layer!r} cannot be measured: not all of its units answer to "
+                f"the receptive field of layer {layer!r} cannot be measured: its units do not answer to "
                 "NaN in the image. Does the model replace NaN (nan_to_num, where), or does the layer not "
                 "read the image?"
             )
@@ -207,35 +207,31 @@ def _axis(reached: Reached, n: int) -> AxisField:
             low, high = (middle, high) if reached(middle, n)[position] else (low, middle)
         return high
 
-    count = len(reached(0, n))
-    half, last = (count - 1) // 2, count - 1
+    # Units whose field lies in the padding answer to nothing: they are left out.
+    answering = np.flatnonzero(reached(0, n))
+    count, first, last = len(reached(0, n)), int(answering[0]), int(answering[-1])
+    half = (first + last) // 2
     middle = (begins(half), ends(half))
     spread = n / count  # between units, where it cannot be seen
-    if count == 1 and middle != (0, n):
-        return AxisField(middle[1] - middle[0], spread, middle[0], False, True)
-    latest, earliest = begins(last), ends(0)
+    if first == last and middle != (0, n):
+        return AxisField(middle[1] - middle[0], spread, middle[0] - spread * half, False, True)
+    latest, earliest = begins(last), ends(first)
     if latest == 0 and earliest == n:
         return AxisField(n, spread, (spread - n) / 2, True, middle == (0, n))
-    if latest > 0 and earliest < n and count > 1:
-        # Neighbours as far apart as can be seen, so that strides below 1 (upsampling) come out too.
-        stride = _slope([(p, begins(p)) for p in (half, last - 1)], (last, latest), 0)
-        if stride is None:
-            stride = _slope([(p, ends(p)) for p in (half, 1)], (0, earliest), n)
-        if stride is not None:
-            start = latest - stride * last
-            size = earliest - start
-            seen = (max(0, start + stride * half), min(n, start + stride * half + size))
-            if seen == middle and float(size).is_integer():
-                return AxisField(int(size), stride, start, False, True)
+    seen_from = [(last, latest, half, begins(half)), (last, latest, last - 1, begins(last - 1))]
+    seen_from += [(first, earliest, half, ends(half)), (first, earliest, first + 1, ends(first + 1))]
+    for known, edge, other, other_edge in seen_from if latest > 0 and earliest < n else ():
+        if known == other or other_edge in (0, n):
+            continue  # cut by the border
+        stride = (edge - other_edge) / (known - other)
+        start = latest - stride * last
+        size = earliest - stride * first - start
+        low, high = start + stride * half, start + stride * half + size
+        # Only ends that lie in the image are seen; where a dilated field has holes, not even all of those.
+        fits = low in (middle[0], min(low, -1)) and high in (middle[1], max(high, n + 1))
+        if fits and stride.is_integer() and size > 0:
+            return AxisField(round(size), stride, start, False, True)
     return AxisField(middle[1] - middle[0], spread, middle[0] - spread * half, False, False)
-
-
-def _slope(others: list[tuple[int, int]], known: tuple[int, int], border: int) -> float | None:
-    """Pixels per position between ``known`` and the first of the others that is not cut by the border."""
-    for position, edge in others:
-        if position != known[0] and edge != border:
-            return (known[1] - edge) / (known[0] - position)
-    return None
 
 
 def _notes(axes: list[AxisField], picture: Picture) -> tuple[str, ...]:
