@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Plan:
         """Height and width of what step ``index`` returns."""
         return map_size(self.value(index))
 
-    def value(self, index: int):  # type: ignore[no-untyped-def]
+    def value(self, index: int) -> Any:
         """The clean map of step ``index``."""
         value = self.tape.steps[index].value
         return value[0] if isinstance(value, tuple | list) else value

@@ -252,9 +252,8 @@ def _merge(one: Any, two: Any) -> Any:
 def _mark(steps: list[Step]) -> None:
     for step in steps[1:]:
         sources = [steps[ref.step] for ref in step.refs()]
-        follows: list[bool] = []
-        each_leaf(
-            lambda leaf, follows=follows: follows.append(isinstance(leaf, PerBatch)), (step.args, step.kwargs)
-        )
+        leaves: list[Any] = []
+        each_leaf(leaves.append, (step.args, step.kwargs))
+        follows = [isinstance(leaf, PerBatch) for leaf in leaves]
         step.from_input = any(source.from_input for source in sources)
         step.per_batch = not step.from_input and (any(follows) or any(s.per_batch for s in sources))

@@ -93,9 +93,9 @@ class Tape:
         for step in self.needed():
             for ref in step.refs():
                 uses.setdefault(ref, []).append(step.index)
-        for ref in (self.output, self.watched):
-            if ref is not None:
-                uses.setdefault(ref, []).append(len(self.steps))
+        for end in (self.output, self.watched):
+            if end is not None:
+                uses.setdefault(end, []).append(len(self.steps))
         return uses
 
 
