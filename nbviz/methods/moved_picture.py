@@ -41,7 +41,7 @@ def moved(
     else:
         angle = np.deg2rad(value)
         cosine, sine = np.round(np.cos(angle), 15), np.round(np.sin(angle), 15)  # quarter turns are exact
-        matrix = np.array([[cosine, -sine], [sine, cosine]])
+        matrix = np.array([[cosine, sine], [-sine, cosine]])
     # The affine map leads from a pixel of the result to the place in the picture that it shows.
     middle = (np.array(array.shape[:2]) - 1) / 2
     offset = middle - matrix @ (middle + shift)

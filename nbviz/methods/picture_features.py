@@ -143,8 +143,8 @@ def check_layers(network: Network, inputs: Tensor, layers: Any, default: Sequenc
 
 
 def first_and_last(network: Network, inputs: Tensor) -> list[str]:
-    """The first layer after the input, and the last hidden one."""
-    first = next((layer.name for layer in network.layers(inputs) if layer.name != INPUT), INPUT)
+    """The first layer with weights, and the last hidden one."""
+    first = next((layer.name for layer in network.layers(inputs) if layer.parameters), INPUT)
     return [first, network.hidden_layer(inputs)]
 
 

@@ -22,7 +22,7 @@ from nbviz.core.network import Network
 from nbviz.methods.discrepancy import DiscrepancyMap, centred_mean, check_window, field_side, noisy
 from nbviz.methods.occlusion_picture import Picture
 from nbviz.methods.picture_features import batch_of, chunk_of, features, maps_of
-from nbviz.methods.theoretical_field import TheoreticalField, field_of, theoretical_field
+from nbviz.methods.theoretical_field import TheoreticalField, field_steps, theoretical_field
 from nbviz.methods.top_images import TopImages, top_images_steps
 
 __all__ = ["RandomPatches", "TheoreticalField", "random_patches", "random_patches_steps", "theoretical_field"]
@@ -164,7 +164,13 @@ def random_patches_steps(
     spec = network.layer(layer, first.inputs)
     window = check_window(window, first)
     n = min(first.size[0] * first.size[1], 1000) if n is None else int(n)
-    theoretical = field_of(network, first, layer, unit)
+    theoretical: TheoreticalField | None = None
+    for event in field_steps(network, first, layer, unit):
+        if isinstance(event, Result):
+            theoretical = event.value
+        else:
+            yield event
+    assert theoretical is not None
 
     clean = [_responses(network, picture, [picture.array], spec, unit)[0] for picture in pictures]
     places = np.array([np.unravel_index(response.argmax(), response.shape) for response in clean])

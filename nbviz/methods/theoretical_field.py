@@ -10,7 +10,7 @@ the first (last) row that a unit reads.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from nbviz.core.capture import capture
+from nbviz.core.batch import run_batch
 from nbviz.core.errors import ModelError
+from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
 from nbviz.methods.occlusion_picture import Picture, read_picture
@@ -137,11 +138,11 @@ def theoretical_field(
         If the model raises, or does not let NaN pass to this layer.
     """
     network = Network.of(network)
-    return field_of(network, read_picture(network, image), layer, unit)
+    return run_to_end(field_steps(network, read_picture(network, image), layer, unit))
 
 
-def field_of(network: Network, picture: Picture, layer: str, unit: int | None = None) -> TheoreticalField:
-    """:func:`theoretical_field` of a picture that was read already."""
+def field_steps(network: Network, picture: Picture, layer: str, unit: int | None = None) -> Steps:
+    """:func:`theoretical_field` of a picture that was read already: Progress, and a Result."""
     spec = network.layer(layer, picture.inputs)
     if unit is not None:
         unit = check_unit(spec, unit)
@@ -160,11 +161,10 @@ def field_of(network: Network, picture: Picture, layer: str, unit: int | None = 
                 "NaN in the image. Does the model replace NaN (nan_to_num, where), or does the layer not "
                 "read the image?"
             )
-        axes.append(_axis(reached, space[axis]))
+        axes.append((yield from _axis_steps(reached, space[axis])))
     positions = maps_of(np.zeros((1, int(np.prod(spec.shape or (1,)))), np.float32), spec).shape[2:]
-    return TheoreticalField(
-        layer, unit, axes[0], axes[1], positions, (int(space[0]), int(space[1])), _notes(axes, picture)
-    )
+    size = (int(space[0]), int(space[1]))
+    yield Result(TheoreticalField(layer, unit, axes[0], axes[1], positions, size, _notes(axes, picture)))
 
 
 Reached = Callable[[int, int], np.ndarray]
@@ -179,14 +179,14 @@ def _reach(network: Network, picture: Picture, layer: Layer, unit: int | None, a
     def reached(first: int, last: int) -> np.ndarray:
         tainted = clean.clone()
         tainted.narrow(along, first, last - first).fill_(np.nan)
-        maps = maps_of(capture(network, tainted, [layer.name])[layer.name], layer)[0]
+        maps = maps_of(run_batch(network, tainted, [layer], 1, "flatten")[layer.name], layer)[0]
         chosen = maps if unit is None else maps[unit : unit + 1]
         return np.isnan(chosen).any((0, 2 - axis))
 
     return reached
 
 
-def _axis(reached: Reached, n: int) -> AxisField:
+def _axis_steps(reached: Reached, n: int) -> Generator[Progress, None, AxisField]:
     """The geometry along one axis of ``n`` pixels.
 
     The first unit shows where fields end, the last one where they begin: neither is cut by the border,
@@ -211,15 +211,21 @@ def _axis(reached: Reached, n: int) -> AxisField:
     answering = np.flatnonzero(reached(0, n))
     count, first, last = len(reached(0, n)), int(answering[0]), int(answering[-1])
     half = (first + last) // 2
-    middle = (begins(half), ends(half))
+    lows, highs = {}, {}
+    for position in (half, last, last - 1):
+        lows[position] = begins(position)
+        yield Progress(len(lows), 6, "edges of the receptive field")
+    for position in (half, first, first + 1 if first < last else first):
+        highs[position] = ends(position)
+        yield Progress(3 + len(highs), 6, "edges of the receptive field")
+    middle, latest, earliest = (lows[half], highs[half]), lows[last], highs[first]
     spread = n / count  # between units, where it cannot be seen
     if first == last and middle != (0, n):
         return AxisField(middle[1] - middle[0], spread, middle[0] - spread * half, False, True)
-    latest, earliest = begins(last), ends(first)
     if latest == 0 and earliest == n:
         return AxisField(n, spread, (spread - n) / 2, True, middle == (0, n))
-    seen_from = [(last, latest, half, begins(half)), (last, latest, last - 1, begins(last - 1))]
-    seen_from += [(first, earliest, half, ends(half)), (first, earliest, first + 1, ends(first + 1))]
+    seen_from = [(last, latest, p, edge) for p, edge in lows.items()]
+    seen_from += [(first, earliest, p, edge) for p, edge in highs.items()]
     for known, edge, other, other_edge in seen_from if latest > 0 and earliest < n else ():
         if known == other or other_edge in (0, n):
             continue  # cut by the border
