@@ -186,6 +186,8 @@ def _convolution(step: Step, tape: Tape) -> Rule | None:
     four = weight.unsqueeze(2) if signal else weight
 
     def compute(crop: Tensor) -> Tensor:
+        if step.kernel is not None:
+            return step.kernel(crop, (0, 0))
         return aten.convolution(crop, four, bias, stride, (0, 0), dilation, False, (0, 0), groups)
 
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)

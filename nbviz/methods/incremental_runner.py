@@ -186,6 +186,8 @@ def _ways(plan: Plan) -> list[tuple[Any, int]]:
     )
     batch = int(2 ** np.clip(np.ceil(np.log2(_BATCH_BYTES / largest)), 2, 8))
     ways = [(cut, batch) for cut in cuts] + [(cuts[0], 2 * batch), (cuts[0], max(2, batch // 2))]
+    windows = len(plan.regions[0].lo)
+    ways = [(cut, min(batch, windows)) for cut, batch in ways]
     # Where an operation takes less time than Python needs to call it, whole passes can win.
     return [*ways, (0, 64)] if plan.work() < _SMALL_MODEL else ways
 

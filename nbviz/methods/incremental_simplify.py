@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from nbviz.methods.incremental_mkldnn import pack_convolutions
 from nbviz.methods.incremental_rules import batch_norm_affine
 from nbviz.methods.incremental_tape import Ref, Step, Tape, each_leaf
 
@@ -31,6 +32,7 @@ def simplify(tape: Tape) -> Tape:
             if weight.ndim == 4:
                 weight = weight.contiguous(memory_format=torch.channels_last)
             step.args = (step.args[0], weight, *step.args[2:])
+    _replace(tape, pack_convolutions(tape))
     _overwrite(tape)
     return tape
 

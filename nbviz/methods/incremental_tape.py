@@ -42,6 +42,8 @@ class Step:
     """and whether it depends on the batch size alone (a start state, an expanded token)."""
     pointwise: bool = False
     """Whether the operation works value by value."""
+    kernel: Callable[[torch.Tensor, Any], torch.Tensor] | None = None
+    """A faster way to carry a convolution out: takes the input and the padding."""
 
     def refs(self) -> list[Ref]:
         """Every reference among the arguments, in order."""
@@ -61,6 +63,8 @@ class Step:
                 return lookup(leaf)
             return leaf.first + (batch - 1) * leaf.slope if isinstance(leaf, PerBatch) else leaf
 
+        if self.kernel is not None:
+            return self.kernel(fill(self.args[0]), self.args[4])
         return self.op(*each_leaf(fill, self.args), **each_leaf(fill, self.kwargs))
 
 

@@ -51,7 +51,7 @@ class Tuner:
 
     def took(self, count: int, seconds: float) -> None:
         """Tell how long ``count`` windows took. Much smaller batches than asked for say nothing."""
-        if not self._open or count < 0.7 * self.current[1]:
+        if not self._open or count < 0.5 * self.current[1]:
             return
         self._tried += 1
         if self._tried > 1:

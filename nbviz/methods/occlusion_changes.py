@@ -69,7 +69,9 @@ class Changes:
             colours = self._colours[ids]
             return colours[:, :, None, None].expand(-1, -1, *size)
         if self._uncovered is not None:
-            return torch.cat([self._cut(self._uncovered, at, at + np.array(size)) for at in origin])
+            views = self._uncovered[0].unfold(1, size[0], 1).unfold(2, size[1], 1)
+            at = torch.from_numpy(np.ascontiguousarray(origin, np.int64)).to(views.device)
+            return views[:, at[:, 0], at[:, 1]].transpose(0, 1)
         return torch.cat([self._box(i, at, size) for i, at in zip(ids, origin, strict=True)])
 
     def occluded(self, index: int) -> np.ndarray:

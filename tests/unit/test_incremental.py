@@ -23,10 +23,10 @@ def _windows(size, window, stride):
     return corner, corner + np.array(window)
 
 
-def _check(module, inputs, window, stride, *, cuts=None, tolerance=1e-10, watch=None):
-    """Compare every cut with whole forward passes of the module as it is, in float64."""
-    module = _settled(module).double()
-    inputs = inputs.double()
+def _check(module, inputs, window, stride, *, cuts=None, tolerance=1e-10, watch=None, dtype=torch.float64):
+    """Compare every cut with whole forward passes of the module as it is."""
+    module = _settled(module).to(dtype)
+    inputs = inputs.to(dtype)
     network = Network(module)
     layer = None if watch is None else network.layer(watch, inputs)
     tape = simplify(record(network, inputs, layer))
@@ -34,7 +34,7 @@ def _check(module, inputs, window, stride, *, cuts=None, tolerance=1e-10, watch=
     lo, hi = _windows(size, window, stride)
     plan = Plan(tape, lo, hi)
     box = plan.regions[0]
-    noise = torch.randn(len(lo), inputs.shape[1], *box.size, dtype=torch.float64)
+    noise = torch.randn(len(lo), inputs.shape[1], *box.size, dtype=dtype)
     expected, activations = [], []
     for i in range(len(lo)):
         changed = inputs.clone() if inputs.ndim == 4 else inputs.clone().unsqueeze(2)
@@ -193,6 +193,16 @@ def _random_trunk(rng, channels, inplace):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_random_architectures_equal_whole_forwards(seed):
+    _check_random(seed, torch.float64, 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(60, 80))
+def test_random_architectures_in_single_precision(seed):
+    """Single precision has kernels of its own: packed weights, activations inside the convolution."""
+    _check_random(seed, torch.float32, 2e-5)
+
+
+def _check_random(seed, dtype, tolerance):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     size = (int(rng.integers(11, 30)), int(rng.integers(11, 30)))
@@ -212,6 +222,8 @@ def test_random_architectures_equal_whole_forwards(seed):
         window,
         stride,
         cuts=lambda p: sorted({0, *p.cuts(), p.first_global // 2, p.first_global}),
+        tolerance=tolerance,
+        dtype=dtype,
     )
 
 
