@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,7 +151,7 @@ class Recompute:
             reason = self._reason_to_stop(job)
             if reason is not None:
                 if job.steps is not None:
-                    job.steps.close()  # type: ignore[attr-defined]
+                    _close(job.steps)
                 self._finish(job, reason)
                 return
             if job.steps is None:
@@ -171,12 +171,12 @@ class Recompute:
             try:
                 self._handle(job, event)
             except Exception as error:  # noqa: BLE001  (a picture that cannot be drawn must not end the worker)
-                job.steps.close()  # type: ignore[attr-defined]
+                _close(job.steps)
                 self._finish(job, "error", error=error)
 
     def _handle(self, job: _Job, event: Event) -> None:
         if isinstance(event, Result):
-            job.steps.close()  # type: ignore[union-attr]
+            _close(job.steps)
             self._finish(job, "done", event)
         elif isinstance(event, Preview):
             job.has_picture = True
@@ -293,6 +293,12 @@ def _work(changed: threading.Condition, ref: weakref.ref[Recompute]) -> None:
 def _wake(changed: threading.Condition) -> None:
     with changed:
         changed.notify_all()
+
+
+def _close(steps: Steps | None) -> None:
+    """End a generator at its ``yield``; another iterator has nothing to end."""
+    if isinstance(steps, Generator):
+        steps.close()
 
 
 def _weak(function: Callable[..., Any]) -> Callable[[], Callable[..., Any] | None]:
