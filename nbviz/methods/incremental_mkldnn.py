@@ -28,7 +28,8 @@ class PackedConvolution:
         """The convolution of (b, C, H, W) with zeros of width ``padding`` around."""
         padding = list(padding)
         if self._packed is None:
-            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
+            reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight  # its type stub lacks the input's shape
+            self._packed = reorder(
                 self._weight.to_mkldnn(), padding, self._stride, self._dilation, self._groups, inputs.shape
             )
         return torch.ops.mkldnn._convolution_pointwise.default(
@@ -64,7 +65,8 @@ def pack_convolutions(tape: Tape) -> dict[Ref, Ref]:
         if not _fits(step):
             continue
         ref = Ref(step.index)
-        activation, limits = "none", []
+        activation = "none"
+        limits: list[float] = []
         readers = uses.get(ref, [])
         if len(readers) == 1 and readers[0] < len(tape.steps):
             reader = tape.steps[readers[0]]
