@@ -12,12 +12,11 @@ from torch import Tensor
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network, is_out_of_memory
 from nbviz.methods.incremental import Reply, Sweep, summed
+from nbviz.methods.incremental_cache import tape_of
 from nbviz.methods.incremental_full import FullForwards
 from nbviz.methods.incremental_plan import Plan, Region
-from nbviz.methods.incremental_record import record
 from nbviz.methods.incremental_rules import as_map
-from nbviz.methods.incremental_simplify import simplify
-from nbviz.methods.incremental_tape import Ref, Tape, Untraceable
+from nbviz.methods.incremental_tape import Tape, Untraceable
 from nbviz.methods.incremental_tuner import Tuner, tuner_for
 
 _BATCH_BYTES = 6 * 2**20
@@ -153,11 +152,8 @@ class Runner:
 
     def _plan(self, network: Network, layer: Layer | None, axis: int) -> Plan | None:
         try:
-            named = layer if layer is not None and layer.module else None
-            tape = record(network, self._inputs, named)
-            if layer is not None and named is None:
-                tape.watched = Ref(0) if layer.name == "input" else tape.output
-            plan = Plan(simplify(tape), self._windows.lo, self._windows.hi)
+            tape = tape_of(network, self._inputs, layer)
+            plan = Plan(tape, self._windows.lo, self._windows.hi)
         except Untraceable as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001  (the model runs; only taking it apart failed, in any way)
