@@ -12,6 +12,7 @@ A job that has no preview after ``patience`` seconds may be cancelled too: it is
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import inspect
 import logging
@@ -28,6 +29,10 @@ from nbviz.core.events import Event, Preview, Result, Steps
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress reports: the notebook server drops messages that come too fast."""
+
+
+EXIT_PATIENCE = 3.0
+"""Seconds that a leaving process waits for its workers to reach their next ``yield``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Recompute:
         self._thread: threading.Thread | None = None
         self._stepping = False
         weakref.finalize(self, _wake, self._changed)
+        _alive.add(self)
 
     @property
     def generation(self) -> int:
@@ -288,6 +294,21 @@ def _work(changed: threading.Condition, ref: weakref.ref[Recompute]) -> None:
             owner.step()
         finally:
             del owner
+
+
+_alive: weakref.WeakSet[Recompute] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End the workers before the interpreter does: a thread killed inside torch aborts the process."""
+    workers = list(_alive)
+    for recompute in workers:
+        recompute.close()
+    end = time.monotonic() + EXIT_PATIENCE
+    for recompute in workers:
+        if recompute._thread is not None:
+            recompute._thread.join(max(0.0, end - time.monotonic()))
 
 
 def _wake(changed: threading.Condition) -> None:

@@ -337,3 +337,26 @@ def test_a_picture_that_cannot_be_delivered_is_an_error_and_the_worker_lives_on(
     recompute.wait(5)
     assert states[-1] == (2, "done")
     recompute.close()
+
+
+def test_a_script_may_end_while_a_view_computes():
+    import subprocess
+    import sys
+
+    code = (
+        "import time\n"
+        "from nbviz.core.events import Preview\n"
+        "from nbviz.core.recompute import Recompute\n"
+        "def compute(_):\n"
+        "    try:\n"
+        "        while True:\n"
+        "            time.sleep(0.05); yield Preview(1)\n"
+        "    finally:\n"
+        "        print('stopped')\n"
+        "r = Recompute(compute, lambda u: None)\n"
+        "r.submit(None); time.sleep(0.2)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ran.returncode, ran.stdout.strip()) == (0, "stopped"), ran.stderr

@@ -131,6 +131,8 @@ function NumberField({
       max={max}
       step={step}
       value={get(name)}
+      // JupyterLab takes Enter for itself: leaving the field applies it as well.
+      onKeyDown={(e) => e.key === "Enter" && e.currentTarget.blur()}
       onChange={(e) => {
         const value = Number(e.currentTarget.value);
         if (Number.isFinite(value)) set(name, clamp(value, min, max));
