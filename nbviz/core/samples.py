@@ -81,7 +81,10 @@ class Samples:
         n = len(self)
         if n == 0:
             raise ValueError("there are no samples: X is empty")
-        self.labels, self.class_names = read_labels(labels, n, names_of(class_names))
+        given = names_of(class_names)
+        self.labels, self.class_names = read_labels(labels, n, given)
+        # Text labels are numbered by the alphabet then, which need not be the order of a model's outputs.
+        self.is_alphabetical = bool(self.class_names) and not given
         self.names = None if names is None else [str(name) for name in column("names", names, n)]
         self.metadata = {
             str(key): column(f"metadata column {key!r}", metadata[key], n)
@@ -115,13 +118,15 @@ class Samples:
     def __getitem__(self, rows: Any) -> Samples:
         """The samples at ``rows`` (a slice, indices or a mask), as Samples. A slice copies nothing."""
         index = np.atleast_1d(np.arange(len(self))[rows])
-        return Samples(
+        part = Samples(
             self.batch(rows if isinstance(rows, slice) else index),
             None if self.labels is None else self.labels[index],
             names=None if self.names is None else [self.names[i] for i in index],
             metadata={key: values[index] for key, values in self.metadata.items()},
             class_names=self.class_names,
         )
+        part.is_alphabetical = self.is_alphabetical
+        return part
 
     def batch(self, rows: np.ndarray | slice) -> Any:
         """The raw samples at ``rows``, as the network's transform takes them; a slice gives a view."""

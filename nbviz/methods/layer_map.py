@@ -101,14 +101,19 @@ def layer_map_steps(
 def true_outputs(specimen: Specimen) -> np.ndarray | None:
     """Labels, numbered as the network's outputs are; -1 for a class that it does not know.
 
-    Labels and outputs are matched by the names of the classes where both have names, else by number.
+    Labels and outputs are matched by the names of the classes where both have names, else by number. None
+    where they cannot be matched: text labels without the names of the outputs, or no name in common.
     """
     labels = class_labels(specimen.samples)
     own, known = specimen.samples.class_names, specimen.class_names
+    if specimen.samples.is_alphabetical and not known:
+        return None
     if labels is None or not own or not known or own == known:
         return labels
     outputs = {name: i for i, name in enumerate(known)}
     table = np.array([outputs.get(name, -1) for name in own], np.int64)
+    if (table < 0).all():
+        return None
     inside = (labels >= 0) & (labels < len(table))
     return np.where(inside, table[np.where(inside, labels, 0)], -1)
 

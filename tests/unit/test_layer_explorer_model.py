@@ -10,6 +10,7 @@ from explorers import Guarded
 from synthetic_view import from_browser
 from torch import nn
 
+from nbviz.core.samples import Samples
 from nbviz.views.layer_explorer import LayerExplorer
 
 
@@ -77,3 +78,17 @@ def test_close_frees_the_model_and_the_data(digits):
     del model, inputs, view
     gc.collect()
     assert [ref() for ref in freed] == [None] * 3
+
+
+def test_text_labels_without_the_names_of_the_outputs_give_no_accuracy():
+    """Alphabetical numbers are not those of the outputs: an unknown accuracy, not a wrong one."""
+    words = np.array(["zero", "one"])[np.arange(20) % 2]
+    view = LayerExplorer(torch.nn.Linear(3, 2), torch.rand(20, 3), words, method="pca")
+    assert view.accuracy is None
+    assert view.neighbourhood_hit is not None
+    view.close()
+    named = Samples(torch.rand(20, 3), words, class_names=["zero", "one"])
+    view = LayerExplorer(torch.nn.Linear(3, 2), named, method="pca")
+    assert view.accuracy is not None
+    assert named[:5].is_alphabetical is False
+    view.close()
