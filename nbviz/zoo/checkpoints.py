@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +17,9 @@ class Checkpoints(Mapping[int, dict[str, torch.Tensor]]):
     ----------
     folder : Path
         Where the files lie. Epoch 0 is the initialisation, before any training.
+    initial : callable, optional
+        Makes the state dict of epoch 0 again where it has no file: random numbers do not compress, and the
+        seed gives them as well.
 
     Notes
     -----
@@ -24,16 +27,19 @@ class Checkpoints(Mapping[int, dict[str, torch.Tensor]]):
     kept in memory: two accesses give two dicts.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, initial: Callable[[], dict[str, torch.Tensor]] | None = None):
         self.folder = folder
-        self._epochs = sorted(
-            int(file.stem.removeprefix("epoch-")) for file in folder.glob("epoch-*.safetensors")
-        )
+        self._initial = initial
+        stored = {int(file.stem.removeprefix("epoch-")) for file in folder.glob("epoch-*.safetensors")}
+        self._epochs = sorted(stored if initial is None else stored | {0})
 
     def __getitem__(self, epoch: int) -> dict[str, torch.Tensor]:
         if epoch not in self._epochs:
             raise KeyError(f"no checkpoint of epoch {epoch!r}; there are {self._epochs}")
-        state = load_file(file_of(self.folder, epoch))
+        file = file_of(self.folder, epoch)
+        if epoch == 0 and self._initial is not None and not file.exists():
+            return self._initial()
+        state = load_file(file)
         return {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
 
     def __iter__(self) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The networks of the zoo: every layer is a named module, so that its name reads well in a view.
+"""The networks on handwritten digits: every layer is a named module, so that its name reads well in a view.
 
 The ReLUs are modules of their own, never functions and never in place: methods that change the backward
 rule (guided backpropagation, layer-wise relevance propagation) see modules only.
@@ -6,7 +6,14 @@ rule (guided backpropagation, layer-wise relevance propagation) see modules only
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
+
+from nbviz.core.network import Network
+from nbviz.core.transforms import PixelTransform
+from nbviz.zoo.datasets import load_mnist
 
 
 class DigitMLP(nn.Module):
@@ -112,3 +119,14 @@ class DigitCNN(nn.Module):
 
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"DigitMLP": DigitMLP, "DigitCNN": DigitCNN}
+
+
+def wrap(module: nn.Module, card: Mapping[str, Any], checkpoints: Mapping[int, Any]) -> Network:
+    """The model with what is needed to show it: the scaling of its pixels, its classes, its images."""
+    return Network(
+        module,
+        transform=PixelTransform(card["transform"]["mean"], card["transform"]["std"]),
+        class_names=card["class_names"],
+        checkpoints=checkpoints,
+        samples=load_mnist,
+    )
