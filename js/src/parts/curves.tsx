@@ -1,0 +1,240 @@
+// Curves over one variable, with axes, names, and a marker that follows the pointer and the arrow keys.
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { classPalette, toCss } from "./colours";
+import { type Curve, Ends, Key, Marker, plain } from "./curve_names";
+import { bandOf, nearest, pathOf } from "./curve_shapes";
+import css from "./curves.css";
+
+export { type Curve, css as curvesCss, plain };
+
+/** A dotted line across the chart at a value that means something: chance level, the picture as given. */
+export interface Rule {
+  axis: "x" | "y";
+  value: number;
+  name: string;
+}
+
+export interface CurvesProps {
+  /** What the chart is, for a screen reader. */
+  label: string;
+  /** Ascending. */
+  x: ArrayLike<number>;
+  /** With the unit, if there is one: "shift (pixels)". */
+  xTitle: string;
+  yTitle: string;
+  curves: Curve[];
+  height: number;
+  /** CSS pixels; by default as wide as there is room. */
+  width?: number;
+  xScale?: "linear" | "log";
+  yScale?: "linear" | "log";
+  /** By default what the curves and bands span, rounded outwards. */
+  yDomain?: [number, number];
+  rules?: Rule[];
+  /** Index of the x that is marked. */
+  at?: number | null;
+  /** The pointer or a key has moved the marker. Without it the chart is a still picture. */
+  onPoint?: (index: number) => void;
+  /** Names at the ends of the lines, or in a key above, with the values at the marker. By default what fits. */
+  names?: "ends" | "key" | "none";
+  formatX?: (value: number) => string;
+  formatY?: (value: number) => string;
+}
+
+const TOP = 24; // the title of the y axis stands here
+const BOTTOM = 36;
+const LETTER = 6.4; // mean width of a letter, CSS pixels
+
+/** Colours for `n` curves, as CSS. */
+export function curveColours(n: number, dark: boolean): string[] {
+  return Array.from(classPalette(n, dark).colours, toCss);
+}
+
+function spanOf(curves: Curve[], log: boolean): [number, number] {
+  const all = curves.flatMap(({ values, lower = [], upper = [] }) =>
+    [values, lower, upper].flatMap((column) => Array.from(column)),
+  );
+  const usable = all.filter((value) => Number.isFinite(value) && (!log || value > 0));
+  if (!usable.length) return log ? [1, 10] : [0, 1];
+  const [low, high] = [usable.reduce((a, b) => Math.min(a, b)), usable.reduce((a, b) => Math.max(a, b))];
+  if (low < high) return [low, high];
+  return log ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+}
+
+function useWidth(given?: number) {
+  const host = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const element = host.current!;
+    const measure = () => setWidth(element.clientWidth);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return { host, width: given ?? width };
+}
+
+export function Curves(props: CurvesProps) {
+  const { host, width } = useWidth(props.width);
+  const longest = Math.max(0, ...props.curves.map(({ name }) => name.length * LETTER));
+  const fits = props.curves.length <= 6 && longest < 0.26 * width;
+  const names = props.names ?? (props.curves.length < 2 ? "none" : fits ? "ends" : "key");
+  return (
+    <figure class="nbviz-curves" ref={host}>
+      {names === "key" && <Key curves={props.curves} at={props.at} format={props.formatY} />}
+      {width > 0 && (
+        <Chart {...props} width={width} names={names} endWidth={Math.min(longest, 0.4 * width)} />
+      )}
+    </figure>
+  );
+}
+
+type Scale = ScaleContinuousNumeric<number, number>;
+
+function Chart(props: CurvesProps & { width: number; names: string; endWidth: number }) {
+  const { label, x, xTitle, yTitle, curves, width, height, names, rules = [], at = null, onPoint } = props;
+  const { formatX = plain, formatY = plain } = props;
+  const xs = Array.from(x);
+  const bottom = height - BOTTOM;
+  const logY = props.yScale === "log";
+  const sy: Scale = (logY ? scaleLog() : scaleLinear())
+    .domain(props.yDomain ?? spanOf(curves, logY))
+    .range([bottom, TOP]);
+  if (!props.yDomain) sy.nice();
+  const rows = Math.max(2, Math.round((height - TOP - BOTTOM) / 40));
+  const yTicks = sy.ticks(rows).map((tick) => ({ at: sy(tick), text: sy.tickFormat(rows)(tick) }));
+  const left = 10 + LETTER * Math.max(1, ...yTicks.map(({ text }) => text.length));
+  const right = width - (names === "ends" ? props.endWidth + 22 : 12);
+  const sx: Scale = (props.xScale === "log" ? scaleLog() : scaleLinear())
+    .domain(xs.length ? [xs[0], xs[xs.length - 1]] : [0, 1])
+    .range([left, right]);
+  const columns = Math.max(2, Math.round((right - left) / 60));
+  const places = xs.map((value) => sx(value));
+  const heights = (values: ArrayLike<number>) =>
+    Array.from(values, (value) => (logY && value <= 0 ? Number.NaN : sy(value)));
+  // The lower edge of a band goes down to the axis where a logarithmic one has no place for it.
+  const raise = (value: number) => (logY && value <= 0 ? sy.domain()[0] : value);
+  const drawn = curves.map((curve) => ({ ...curve, ys: heights(curve.values) }));
+  const marked = at !== null && at >= 0 && at < xs.length ? at : null;
+
+  const pick = (index: number) => {
+    const inside = Math.max(0, Math.min(xs.length - 1, index));
+    if (inside !== at) onPoint!(inside);
+  };
+  const point = (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
+    if (!xs.length) return;
+    const box = event.currentTarget.getBoundingClientRect();
+    pick(nearest(places, ((event.clientX - box.left) * width) / (box.width || width)));
+  };
+  const steps: Record<string, number> = {
+    ArrowRight: 1,
+    ArrowUp: 1,
+    ArrowLeft: -1,
+    ArrowDown: -1,
+    PageUp: 5,
+    PageDown: -5,
+    Home: -xs.length,
+    End: xs.length,
+  };
+  const step = (event: KeyboardEvent) => {
+    if (!(event.key in steps) || !xs.length) return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab would walk through the cells
+    pick((marked ?? 0) + steps[event.key]);
+  };
+  const readout =
+    marked === null
+      ? ""
+      : `${xTitle} ${formatX(xs[marked])}: ${curves.map((c) => `${c.name} ${formatY(c.values[marked])}`).join(", ")}`;
+  const role = onPoint
+    ? {
+        role: "slider" as const,
+        tabIndex: 0,
+        "aria-valuemin": xs[0],
+        "aria-valuemax": xs.at(-1),
+        "aria-valuenow": marked === null ? undefined : xs[marked],
+        "aria-valuetext": readout,
+        onPointerMove: point,
+        onPointerDown: (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
+          event.currentTarget.focus();
+          point(event);
+        },
+        onKeyDown: step,
+      }
+    : { role: "img" as const };
+
+  return (
+    <svg class="nbviz-curves-chart" width={width} height={height} aria-label={label} {...role}>
+      <text class="nbviz-curves-title" x={2} y={12}>
+        {yTitle}
+      </text>
+      {yTicks.map((tick) => (
+        <g key={tick.at}>
+          <line class="nbviz-curves-grid" x1={left} x2={right} y1={tick.at} y2={tick.at} />
+          <text x={left - 6} y={tick.at} text-anchor="end" dominant-baseline="central">
+            {tick.text}
+          </text>
+        </g>
+      ))}
+      <line class="nbviz-curves-axis" x1={left} x2={right} y1={bottom} y2={bottom} />
+      {sx.ticks(columns).map((tick) => (
+        <g key={tick}>
+          <line class="nbviz-curves-axis" x1={sx(tick)} x2={sx(tick)} y1={bottom} y2={bottom + 4} />
+          <text x={sx(tick)} y={bottom + 16} text-anchor="middle">
+            {sx.tickFormat(columns)(tick)}
+          </text>
+        </g>
+      ))}
+      <text class="nbviz-curves-title" x={(left + right) / 2} y={height - 4} text-anchor="middle">
+        {xTitle}
+      </text>
+      {rules.map(({ axis, value, name }) => {
+        const [x1, x2] = axis === "x" ? [sx(value), sx(value)] : [left, right];
+        const [y1, y2] = axis === "y" ? [sy(value), sy(value)] : [TOP, bottom];
+        return (
+          <g key={name}>
+            <line class="nbviz-curves-rule" x1={x1} x2={x2} y1={y1} y2={y2} />
+            <text x={axis === "x" ? x1 + 4 : left + 4} y={axis === "x" ? TOP + 8 : y1 - 4}>
+              {name}
+            </text>
+          </g>
+        );
+      })}
+      {drawn.map(({ name, colour, lower, upper }) =>
+        lower && upper ? (
+          <path
+            key={name}
+            class="nbviz-curves-band"
+            d={bandOf(places, heights(Array.from(lower, raise)), heights(upper))}
+            fill={colour}
+          />
+        ) : null,
+      )}
+      {drawn.map(({ name, colour, dash, ys }) => (
+        <path
+          key={name}
+          class="nbviz-curves-line"
+          d={pathOf(places, ys)}
+          stroke={colour}
+          stroke-dasharray={dash}
+        >
+          <title>{name}</title>
+        </path>
+      ))}
+      {names === "ends" && <Ends drawn={drawn} places={places} right={right} top={TOP} bottom={bottom} />}
+      {marked !== null && (
+        <Marker
+          drawn={drawn}
+          at={marked}
+          x={places[marked]}
+          middle={(left + right) / 2}
+          top={TOP}
+          bottom={bottom}
+          values={names === "key" ? null : formatY}
+        />
+      )}
+    </svg>
+  );
+}
