@@ -60,6 +60,9 @@ class RandomPatches:
         The unit's largest activation on each clean image.
     places : (k, 2) int array
         Row and column of that activation in the feature map.
+    images : (k, H, W) or (k, H, W, C) array
+        The images themselves, as the windows were put on them: 8-bit pixels, or the model's own input with
+        channels last.
     maps : (k, H, W) float32 array
         Discrepancy map of each image, not shifted; all NaN while the image has not been reached.
     window : int
@@ -82,6 +85,7 @@ class RandomPatches:
     rows: np.ndarray
     activations: np.ndarray
     places: np.ndarray
+    images: np.ndarray
     maps: np.ndarray
     window: int
     n: int
@@ -136,8 +140,8 @@ def random_patches_steps(
 
     Yields
     ------
-    Progress in samples and in windows, Preview with an unfinished RandomPatches about ten times a second,
-    and a Result with the whole.
+    Progress in samples and in windows, Preview with an unfinished RandomPatches, the first with the top
+    images and no windows yet, then about ten times a second, and a Result with the whole.
 
     Raises
     ------
@@ -174,6 +178,7 @@ def random_patches_steps(
 
     clean = [_responses(network, picture, [picture.array], spec, unit)[0] for picture in pictures]
     places = np.array([np.unravel_index(response.argmax(), response.shape) for response in clean])
+    images = np.stack([picture.array for picture in pictures])
     peaks = np.array([response.max() for response in clean], np.float32)
     maps = []
     for picture, row, place in zip(pictures, top.rows, places, strict=True):
@@ -201,6 +206,7 @@ def random_patches_steps(
             rows=top.rows,
             activations=peaks,
             places=places,
+            images=images,
             maps=np.stack(values),
             window=window,
             n=n,
@@ -210,11 +216,16 @@ def random_patches_steps(
             notes=notes,
         )
 
+    if total:
+        yield Preview(so_far(0))  # the top images themselves
     done, shown = 0, time.monotonic()
-    for picture, found, place, peak in zip(pictures, maps, places, peaks, strict=True):
-        size = chunk_of(picture.inputs)
-        for start in range(0, len(found.centres), size):
+    size = chunk_of(first.inputs)
+    # Some windows on each image in turn: all maps are there soon, coarse, and are refined together.
+    for start in range(0, max(len(found.centres) for found in maps), size):
+        for picture, found, place, peak in zip(pictures, maps, places, peaks, strict=True):
             centres = found.centres[start : start + size]
+            if not len(centres):
+                continue
             painted = [noisy(picture, centre, window, found.rng) for centre in centres]
             responses = _responses(network, picture, painted, spec, unit)
             found.add(centres, np.abs(responses[:, place[0], place[1]] - peak))

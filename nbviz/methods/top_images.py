@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +38,9 @@ class TopImages:
 def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: int, n_images: int) -> Steps:
     """Find the ``n_images`` on which ``unit`` of ``layer`` has its largest activation, anywhere in its map.
 
+    The largest activations of all units of the layer are kept in ``network.cache``, so that the same samples
+    need not be run again for another unit.
+
     Yields
     ------
     Progress in samples, and a Result with TopImages.
@@ -45,19 +50,14 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
     TypeError, ValueError
         If an image cannot be read, differs in size, or there is no such layer or unit.
     """
-    samples = _samples(samples_or_image)
+    samples = samples_of(samples_or_image)
     first = read_picture(network, samples_or_image if samples is None else _row(samples, 0))
     unit = check_unit(network.layer(layer, first.inputs), unit)
     if samples is None:
         picture, notes = _of_input_size(first)
         yield Result(TopImages(np.zeros(1, np.int64), [picture], notes))
         return
-    peaks = np.empty(0)
-    for event in capture_steps(network, samples, [layer], reduce="max"):
-        if isinstance(event, Result):
-            peaks = event.value[layer][:, unit]
-        else:
-            yield event
+    peaks = (yield from _largest_steps(network, samples, layer))[:, unit]
     # NaN comes last in a sort: a bad sample is never among the best.
     rows = np.argsort(-peaks, kind="stable")[:n_images]
     notes = ()
@@ -74,8 +74,32 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
     yield Result(TopImages(rows, pictures, notes))
 
 
-def _samples(given: Any) -> Samples | None:
-    """Samples to choose from, or None for a single image."""
+_tokens: weakref.WeakKeyDictionary[Samples, object] = weakref.WeakKeyDictionary()
+"""For each Samples a key that is never used again for others, as ``id`` might be."""
+
+
+def _largest_steps(network: Network, samples: Samples, layer: str) -> Generator[Progress, None, np.ndarray]:
+    """The largest activation of every unit on every sample, (samples, units)."""
+    # The version is taken before the run: what is recorded while a user trains is never up to date.
+    key = ("largest", _tokens.setdefault(samples, object()), layer, network.version)
+    largest = network.cache.get(key)
+    if largest is None:
+        for event in capture_steps(network, samples, [layer], reduce="max"):
+            if isinstance(event, Progress):
+                yield event
+            elif isinstance(event, Result):
+                largest = event.value[layer]
+        assert largest is not None
+        network.cache.put(key, largest)
+    return largest
+
+
+def samples_of(given: Any) -> Samples | None:
+    """Samples to choose from, or None for a single image.
+
+    ``given`` may be Samples, a list, Dataset or DataLoader, an array or tensor of several images, or one
+    image in any of the forms that :func:`~nbviz.methods.occlusion.occlude` takes.
+    """
     if isinstance(given, Samples):
         return given
     shape = tuple(getattr(given, "shape", ()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nbviz import zoo
+from nbviz.core.capture import capture_steps
 from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.events import Preview, Progress, Result
 from nbviz.core.network import Network
@@ -263,16 +266,52 @@ def test_the_top_images_are_those_of_a_plain_sort(digits):
     assert tuple(found.places[0]) == np.unravel_index(best.argmax(), best.shape)
 
 
+def test_all_maps_are_there_before_any_is_finished(digits, monkeypatch):
+    monkeypatch.setattr("nbviz.methods.receptive_field._BETWEEN_PREVIEWS", -1)
+    events = list(random_patches_steps(digits, digits.samples(50), "conv3", 1, n_images=3, seed=2))
+    previews = [event.value for event in events if isinstance(event, Preview)]
+    third = previews[3]  # after the one without windows, one chunk on each image
+    assert not np.isnan(third.maps).any()
+    assert third.done < third.total / 2
+    assert not np.array_equal(events[-1].value.maps, third.maps)
+
+
+def test_another_unit_of_the_layer_runs_no_samples(digits, monkeypatch):
+    runs = []
+
+    def counted(*arguments, **options):
+        runs.append(arguments)
+        return capture_steps(*arguments, **options)
+
+    monkeypatch.setattr("nbviz.methods.top_images.capture_steps", counted)
+    samples, network = digits.samples(60), Network(copy.deepcopy(digits.module), transform=digits.transform)
+
+    def rows_of(unit):
+        return random_patches(network, samples, "conv3", unit, n_images=2, n=4).rows.tolist()
+
+    first, second = rows_of(1), rows_of(2)
+    assert first != second
+    assert len(runs) == 1
+    with torch.no_grad():
+        network.module.conv3.weight[1] = network.module.conv3.weight[2].clone()
+        network.module.conv3.bias[1] = network.module.conv3.bias[2].clone()
+    assert rows_of(1) == second  # the weights have changed: the samples are run again
+    assert len(runs) == 2
+
+
 def test_steps_refine_and_may_be_stopped(digits):
     samples = digits.samples(50)
     events = list(random_patches_steps(digits, samples, "conv3", 1, n_images=3, seed=2))
     assert isinstance(events[-1], Result)
     assert sum(isinstance(event, Result) for event in events) == 1
     assert any(isinstance(event, Progress) and event.what == "noise windows" for event in events)
-    for event in events:
-        if isinstance(event, Preview):
-            assert 0 < event.value.done < event.value.total
-            assert event.value.size >= 0
+    previews = [event.value for event in events if isinstance(event, Preview)]
+    assert previews[0].done == 0
+    assert np.isnan(previews[0].maps).all()
+    assert np.array_equal(previews[0].images, samples.inputs[previews[0].rows])
+    for found in previews[1:]:
+        assert 0 < found.done < found.total
+        assert found.size >= 0
     assert events[-1].value.done == events[-1].value.total
     steps = random_patches_steps(digits, samples, "conv3", 1, n_images=3)
     next(steps)
