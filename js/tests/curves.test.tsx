@@ -138,6 +138,8 @@ describe("Curves", () => {
     const path = host.querySelector(".nbviz-curves-line")!.getAttribute("d")!;
     expect(path.match(/[MLh]/g)!.join("")).toBe("MLMh"); // the zero in the middle is a gap
     expect(path).not.toContain("NaN");
+    draw({ yScale: "log", curves: [{ ...given.curves[0], values: [0.01, 0.1, 1, 1, 1] }] });
+    expect(texts(".nbviz-curves-chart g > text")).toEqual(expect.arrayContaining(["0.01", "0.1", "1"]));
   });
 
   it("draws nothing wrong from nothing", () => {

@@ -90,7 +90,7 @@ export function Marker(props: {
   values: ((value: number) => string) | null;
 }) {
   const { drawn, at, x, middle, top, bottom, values } = props;
-  const there = drawn.filter(({ ys }) => Number.isFinite(ys[at]));
+  const there = drawn.filter(({ ys }) => ys[at] >= top - 1 && ys[at] <= bottom + 1);
   const labels = keepApart(
     there.map(({ ys }) => ys[at] - 9),
     LINE,

@@ -93,6 +93,11 @@ export function Curves(props: CurvesProps) {
 
 type Scale = ScaleContinuousNumeric<number, number>;
 
+/** Ticks as decimals; a logarithmic axis labels as many as there is room for (d3 would write 100m for 0.1). */
+function format(scale: Scale, count: number): (tick: number) => string {
+  return "base" in scale ? scale.tickFormat(count, "~g") : scale.tickFormat(count);
+}
+
 function Chart(props: CurvesProps & { width: number; names: string; endWidth: number }) {
   const { label, x, xTitle, yTitle, curves, width, height, names, rules = [], at = null, onPoint } = props;
   const { formatX = plain, formatY = plain } = props;
@@ -104,7 +109,7 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
     .range([bottom, TOP]);
   if (!props.yDomain) sy.nice();
   const rows = Math.max(2, Math.round((height - TOP - BOTTOM) / 40));
-  const yTicks = sy.ticks(rows).map((tick) => ({ at: sy(tick), text: sy.tickFormat(rows)(tick) }));
+  const yTicks = sy.ticks(rows).map((tick) => ({ at: sy(tick), text: format(sy, rows)(tick) }));
   const left = 10 + LETTER * Math.max(1, ...yTicks.map(({ text }) => text.length));
   const right = width - (names === "ends" ? props.endWidth + 22 : 12);
   const sx: Scale = (props.xScale === "log" ? scaleLog() : scaleLinear())
@@ -183,7 +188,7 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
         <g key={tick}>
           <line class="nbviz-curves-axis" x1={sx(tick)} x2={sx(tick)} y1={bottom} y2={bottom + 4} />
           <text x={sx(tick)} y={bottom + 16} text-anchor="middle">
-            {sx.tickFormat(columns)(tick)}
+            {format(sx, columns)(tick)}
           </text>
         </g>
       ))}
@@ -202,27 +207,37 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
           </g>
         );
       })}
-      {drawn.map(({ name, colour, lower, upper }) =>
-        lower && upper ? (
+      {/* What lies beyond the axes is cut off, at some distance, so that a line along the edge stays whole. */}
+      <svg
+        x={left - 3}
+        y={TOP - 3}
+        width={Math.max(0, right - left + 6)}
+        height={Math.max(0, bottom - TOP + 6)}
+        viewBox={`${left - 3} ${TOP - 3} ${Math.max(0, right - left + 6)} ${Math.max(0, bottom - TOP + 6)}`}
+        aria-hidden="true"
+      >
+        {drawn.map(({ name, colour, lower, upper }) =>
+          lower && upper ? (
+            <path
+              key={name}
+              class="nbviz-curves-band"
+              d={bandOf(places, heights(Array.from(lower, raise)), heights(upper))}
+              fill={colour}
+            />
+          ) : null,
+        )}
+        {drawn.map(({ name, colour, dash, ys }) => (
           <path
             key={name}
-            class="nbviz-curves-band"
-            d={bandOf(places, heights(Array.from(lower, raise)), heights(upper))}
-            fill={colour}
-          />
-        ) : null,
-      )}
-      {drawn.map(({ name, colour, dash, ys }) => (
-        <path
-          key={name}
-          class="nbviz-curves-line"
-          d={pathOf(places, ys)}
-          stroke={colour}
-          stroke-dasharray={dash}
-        >
-          <title>{name}</title>
-        </path>
-      ))}
+            class="nbviz-curves-line"
+            d={pathOf(places, ys)}
+            stroke={colour}
+            stroke-dasharray={dash}
+          >
+            <title>{name}</title>
+          </path>
+        ))}
+      </svg>
       {names === "ends" && <Ends drawn={drawn} places={places} right={right} top={TOP} bottom={bottom} />}
       {marked !== null && (
         <Marker
