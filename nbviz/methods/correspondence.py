@@ -10,26 +10,26 @@ has sign 0, and two units that both do not change agree.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from nbviz.core.events import Progress, Result, Steps, run_to_end
+from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.layers import INPUT
 from nbviz.core.network import Network
-from nbviz.methods.fills import Fill, paint
-from nbviz.methods.marked_parts import check_parts, random_boxes
+from nbviz.methods.fills import Fill
+from nbviz.methods.hidden_parts import HiddenParts
+from nbviz.methods.marked_parts import check_parts, marked, random_boxes
 from nbviz.methods.occlusion_picture import Picture
-from nbviz.methods.picture_features import batch_of, check_layers, chunk_of, features, read_pictures
+from nbviz.methods.picture_features import check_layers
 
 RANDOM = "random"
-_UNCHANGED = 1e-6
-"""Of the layer's largest activation: a smaller change is the rounding of sums in another order."""
+PLACES = ("anywhere", "same place")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +51,16 @@ class Correspondence:
         Share of units that the part changes at all, 0 to 1: where few change, few signs can differ, and a
         small distance means little.
     distances : dict of str to (pairs, layers) float64 array
-        What the table is made of. For ``"random"``, draw after draw.
-    baseline : (parts - 1, layers) float64 array
-        Mean distance for random boxes of the sizes of each part alone.
+        What the table is made of; NaN where an image of the pair lacks the part. For ``"random"``, part
+        after part and draw after draw.
+    baseline, baseline_sd : (parts - 1, layers) float64 array
+        Mean distance, and its standard deviation, for random boxes of the sizes of each part alone.
     pairs : tuple of (int, int)
         Images of each pair.
     n_random : int
-        Draws of random boxes for each part.
+        Draws of random boxes for each part. In a preview, those so far.
+    places : {"anywhere", "same place"}
+        Where random boxes were put.
     seed : int
     notes : tuple of str
     """
@@ -69,8 +72,10 @@ class Correspondence:
     changed: np.ndarray
     distances: dict[str, np.ndarray]
     baseline: np.ndarray
+    baseline_sd: np.ndarray
     pairs: tuple[tuple[int, int], ...]
     n_random: int
+    places: str
     seed: int
     notes: tuple[str, ...]
 
@@ -111,6 +116,7 @@ def correspondence_steps(
     layers: Sequence[str] | None = None,
     *,
     n_random: int = 10,
+    places: str = "anywhere",
     fill: Fill = "grey",
     seed: int = 0,
 ) -> Steps:
@@ -119,16 +125,21 @@ def correspondence_steps(
     Parameters
     ----------
     network : Network or torch.nn.Module
-    images : Samples, list of images, or array or tensor with the images along its first axis
+    images : Samples, list of images, array or tensor with the images along its first axis, or HiddenParts
         Two or more, in any of the forms that :func:`~nbviz.methods.occlusion.occlude` takes; the paper has
-        five.
+        five. A :class:`~nbviz.methods.hidden_parts.HiddenParts` keeps what it computed for the next call.
     boxes : mapping of str to (n_images, 4) int array
         For each part its place in each image, in pixels: top, left, bottom, right (the last two exclusive).
+        None (or four NaN) where an image lacks the part: it is in no pair of that part, then.
     layers : sequence of str, optional
         Default: the last layer of feature maps, and the last hidden one (layers 5 and 7 in the paper).
     n_random : int
         How many times random boxes are drawn for each part: in every image one of the size that the part
-        has there, anywhere.
+        has there.
+    places : {"anywhere", "same place"}
+        Where the random box of an image is put: anywhere, as in the paper, or at one random place for all
+        images of a draw. Units of feature maps have a place, so boxes at one place change the same units
+        whatever they hide: a part that stands at one place in all images is to be held against the second.
     fill : {"grey", "mean", "zero", "blur", "noise", "local mean"} or picture
         What hides a part, before the network's transform; see :mod:`nbviz.methods.fills`. Grey in the paper.
     seed : int
@@ -136,105 +147,101 @@ def correspondence_steps(
 
     Yields
     ------
-    Progress in pictures, and a Result with a Correspondence.
+    Progress in hidden parts, after 1, 2, 4, … draws a Preview, and a Result with a Correspondence.
 
     Raises
     ------
     UnknownName
         If there is no such layer.
     TypeError, ValueError
-        If there is a single image, or one cannot be read or gives an input of another size; a box is empty,
-        lies outside its image, or is missing; ``n_random`` is below 1.
+        If there is a single image, or one cannot be read or gives an input of another size; a box is empty
+        or lies outside its image; a part is marked on fewer than two images; ``n_random`` is below 1.
     ModelError
         If the model raises or gives NaN.
     """
     network = Network.of(network)
     if not isinstance(n_random, int | np.integer) or n_random < 1:
         raise ValueError(f"n_random must be a whole number of at least 1, got {n_random!r}")
-    pictures = read_pictures(network, images)
-    if len(pictures) < 2:
-        raise ValueError("changes are compared between images: at least 2 are needed, got 1")
-    parts = check_parts(boxes, [picture.size for picture in pictures], RANDOM)
-    inputs = pictures[0].inputs
-    names = check_layers(network, inputs, layers, _usual_layers(network, pictures[0]))
-    pairs = tuple(combinations(range(len(pictures)), 2))
+    if places not in PLACES:
+        raise ValueError(f"places must be one of {', '.join(map(repr, PLACES))}; got {places!r}")
+    album = images if isinstance(images, HiddenParts) else HiddenParts(network, images)
+    sizes = album.sizes
+    parts = check_parts(boxes, sizes, RANDOM)
+    members = {part: marked(found) for part, found in parts.items()}
+    for part, found in members.items():
+        if len(found) < 2:
+            raise ValueError(
+                f"part {part!r} is marked on {len(found)} of {len(sizes)} images: changes are compared "
+                "between images, so mark it on at least 2"
+            )
+    first = album.pictures[0]
+    names = check_layers(network, first.inputs, layers, usual_layers(network, first))
+    pairs = tuple(combinations(range(len(sizes)), 2))
+    notes = tuple(dict.fromkeys(note for picture in album.pictures for note in picture.notes))
 
-    sizes = [picture.size for picture in pictures]
-    rng = np.random.default_rng(seed)
-    # What is hidden, all images at a time: the parts, then for each part its random boxes.
-    jobs = list(parts.values())
-    jobs += [random_boxes(rng, places, sizes) for places in parts.values() for _ in range(n_random)]
-
-    clean = _features(network, pictures, [picture.array for picture in pictures], names)
-    distances = np.empty((len(jobs), len(pairs), len(names)))
-    changed = np.empty((len(jobs), len(names)))
-    for number, places in enumerate(jobs):
-        hidden = [
-            _hidden(picture, box, fill, seed + number) for picture, box in zip(pictures, places, strict=True)
-        ]
-        found = _features(network, pictures, hidden, names)
-        for column, name in enumerate(names):
-            signs = signs_of_change(clean[name], found[name])
-            changed[number, column] = (signs != 0).mean()
-            distances[number, :, column] = [(signs[i] != signs[j]).mean() for i, j in pairs]
-        yield Progress(number + 1, len(jobs), "parts hidden")
-    notes = tuple(dict.fromkeys(note for picture in pictures for note in picture.notes))
-    table = {part: distances[i] for i, part in enumerate(parts)}
-    table[RANDOM] = distances[len(parts) :].reshape(-1, len(names))
-    yield Result(
-        Correspondence(
-            parts=tuple(table),
-            layers=names,
-            mean=np.stack([values.mean(0) for values in table.values()]),
-            sd=np.stack([_sd(values) for values in table.values()]),
-            changed=np.concatenate([changed[: len(parts)], changed[len(parts) :].mean(0, keepdims=True)]),
-            distances=table,
-            baseline=table[RANDOM].reshape(len(parts), -1, len(names)).mean(1),
-            pairs=pairs,
-            n_random=n_random,
-            seed=seed,
-            notes=notes,
-        )
-    )
+    # Draw 0 hides the parts themselves. Each part has a stream of its own: it keeps its random places while
+    # another part is marked.
+    streams = [np.random.default_rng([seed, i]) for i in range(len(parts))]
+    distances = np.full((len(parts), 1 + n_random, len(pairs), len(names)), np.nan)
+    changed = np.full((len(parts), 1 + n_random, len(names)), np.nan)
+    total = len(parts) * (1 + n_random)
+    for draw in range(1 + n_random):
+        for row, (part, own) in enumerate(parts.items()):
+            together = places == "same place"
+            hidden = random_boxes(streams[row], own, sizes, together=together) if draw else own
+            signs = album.signs(hidden, members[part], names, fill, seed + draw)
+            at = {image: i for i, image in enumerate(members[part])}
+            for column, name in enumerate(names):
+                changed[row, draw, column] = (signs[name] != 0).mean()
+                for number, (i, j) in enumerate(pairs):
+                    if i in at and j in at:
+                        distances[row, draw, number, column] = (
+                            signs[name][at[i]] != signs[name][at[j]]
+                        ).mean()
+            yield Progress(draw * len(parts) + row + 1, total, "parts hidden")
+        is_power_of_two = draw & (draw - 1) == 0
+        if draw and (draw == n_random or is_power_of_two):
+            so_far = slice(draw + 1)
+            table = _table(tuple(parts), names, distances[:, so_far], changed[:, so_far])
+            event = Result if draw == n_random else Preview
+            yield event(
+                Correspondence(**table, pairs=pairs, n_random=draw, places=places, seed=seed, notes=notes)
+            )
 
 
-def signs_of_change(clean: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """sign(x - x~) of (n, units) activations: -1, 0 or 1, int8.
-
-    A change below a millionth of the sample's largest activation is rounding and has sign 0.
-    """
-    change = clean - hidden
-    threshold = _UNCHANGED * np.abs(clean).max(1, keepdims=True)
-    return np.where(np.abs(change) > threshold, np.sign(change), 0).astype(np.int8)
+def _table(
+    parts: tuple[str, ...], layers: tuple[str, ...], distances: np.ndarray, changed: np.ndarray
+) -> dict[str, Any]:
+    """Means and standard deviations of (parts, draws, pairs, layers) distances; draw 0 is the part itself."""
+    columns = len(layers)
+    rows = {part: distances[i, 0] for i, part in enumerate(parts)}
+    rows[RANDOM] = distances[:, 1:].reshape(-1, columns)
+    alone = [values[1:].reshape(-1, columns) for values in distances]
+    return {
+        "parts": tuple(rows),
+        "layers": layers,
+        "mean": np.stack([np.nanmean(values, 0) for values in rows.values()]),
+        "sd": np.stack([_sd(values) for values in rows.values()]),
+        "changed": np.concatenate([changed[:, 0], changed[:, 1:].mean((0, 1))[None]]),
+        "distances": rows,
+        "baseline": np.stack([np.nanmean(values, 0) for values in alone]),
+        "baseline_sd": np.stack([_sd(values) for values in alone]),
+    }
 
 
 def _sd(values: np.ndarray) -> np.ndarray:
-    return values.std(0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
+    known = values[np.isfinite(values).all(1)]
+    return known.std(0, ddof=1) if len(known) > 1 else np.full(values.shape[1], np.nan)
 
 
-def _hidden(picture: Picture, box: np.ndarray, fill: Fill, seed: int) -> np.ndarray:
-    mask = np.zeros(picture.size, bool)
-    mask[box[0] : box[2], box[1] : box[3]] = True
-    return paint(picture.array, mask, fill, seed=seed, levels=picture.levels)
-
-
-def _features(
-    network: Network, pictures: Sequence[Picture], arrays: Sequence[np.ndarray], layers: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Activations of one array for each picture, (n_images, units) by layer."""
-    size = chunk_of(pictures[0].inputs)
-    chunks = []
-    for start in range(0, len(arrays), size):
-        part = slice(start, start + size)
-        inputs = [
-            batch_of(picture, [array]) for picture, array in zip(pictures[part], arrays[part], strict=True)
-        ]
-        chunks.append(features(network, torch.cat(inputs), layers))
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in layers}
-
-
-def _usual_layers(network: Network, picture: Picture) -> list[str]:
-    offered = network.layers(picture.inputs)
+def usual_layers(network: Network, picture: Picture) -> list[str]:
+    """The last layer of feature maps with more than one place, and the last hidden layer."""
     axes = 2 if picture.is_signal else 3
-    maps = [layer.name for layer in offered if len(layer.shape) == axes and layer.name != INPUT]
+    maps = [
+        layer.name
+        for layer in network.layers(picture.inputs)
+        if len(layer.shape) == axes
+        and layer.name != INPUT
+        and math.prod(layer.shape) > layer.shape[layer.channel_axis]
+    ]
     return [*maps[-1:], network.hidden_layer(picture.inputs)]
