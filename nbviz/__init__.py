@@ -11,17 +11,29 @@ __version__ = "0.1.0"
 _WHERE = {
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
+    "InvarianceExplorer": "nbviz.views.invariance_explorer",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
 }
 _MODULES = ("core", "methods", "views", "zoo")
 
-__all__ = ["LayerExplorer", "Network", "OcclusionPainter", "Samples", "core", "methods", "views", "zoo"]
+__all__ = [
+    "InvarianceExplorer",
+    "LayerExplorer",
+    "Network",
+    "OcclusionPainter",
+    "Samples",
+    "core",
+    "methods",
+    "views",
+    "zoo",
+]
 
 if TYPE_CHECKING:
     from nbviz import core, methods, views, zoo
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
+    from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
 

@@ -63,9 +63,12 @@ class InvarianceCurves:
         Of ``target``, 0 to 1. NaN for values not run yet, and everywhere if the model gives no classes.
     top_class : (n,) int64 array
         Most probable class; -1 where ``probability`` is NaN.
+    top_probability : (n,) float32 array
+        Its probability, NaN where ``probability`` is.
     target : int
         -1 if the model gives no classes.
     target_name : str
+        Empty if the model gives no classes.
     clean_probability : float
         Of ``target``, for the picture as given.
     pictures : (n, H, W) or (n, H, W, 3) uint8 array
@@ -85,6 +88,7 @@ class InvarianceCurves:
     norm: np.ndarray
     probability: np.ndarray
     top_class: np.ndarray
+    top_probability: np.ndarray
     target: int
     target_name: str
     clean_probability: float
@@ -174,16 +178,18 @@ def invariance_steps(
     wanted = (*names, OUTPUT) if classes else names
     clean = features(network, picture.inputs, wanted)
     notes = picture.notes
-    number, chances = -1, np.full(1, np.nan, np.float32)
+    number, chances, target_name = -1, np.full(1, np.nan, np.float32), ""
     if classes:
         chances = chances_of(network, clean[OUTPUT], picture.inputs)[0]
         number = class_number(network.class_names, target, chances)
+        target_name = network.class_names[number] if number < len(network.class_names) else str(number)
     else:
         notes += ("the model gives no score per class: there are distances only",)
 
     distance = np.full((len(names), len(numbers)), np.nan, np.float32)
     probability = np.full(len(numbers), np.nan, np.float32)
     top_class = np.full(len(numbers), -1, np.int64)
+    top_probability = np.full(len(numbers), np.nan, np.float32)
     original = as_bytes(picture.array, picture.array)
     pictures = np.zeros((len(numbers), *original.shape), np.uint8)
 
@@ -198,10 +204,9 @@ def invariance_steps(
             norm=np.array([np.linalg.norm(clean[name]) for name in names], np.float32),
             probability=probability.copy(),
             top_class=top_class.copy(),
+            top_probability=top_probability.copy(),
             target=number,
-            target_name=network.class_names[number]
-            if 0 <= number < len(network.class_names)
-            else str(number),
+            target_name=target_name,
             clean_probability=float(chances[number]),
             pictures=pictures.copy(),
             border=border,
@@ -228,6 +233,7 @@ def invariance_steps(
             shares = chances_of(network, found[OUTPUT], picture.inputs)
             probability[part] = np.where(same, chances[number], shares[:, number])
             top_class[part] = np.where(same, chances.argmax(), shares.argmax(1))
+            top_probability[part] = np.where(same, chances.max(), shares.max(1))
         pictures[part] = [as_bytes(array, picture.array) for array in arrays]
         done = end
         if done < len(order):

@@ -95,13 +95,38 @@ def check_values(transform: str, values: Sequence[float] | np.ndarray | None, le
 def _usual(transform: str, length: int) -> np.ndarray:
     """Zeiler and Fergus: up to 60 of 224 pixels, up to 1.8 times as large, a full turn."""
     if transform == "scale":
-        return np.round(np.arange(1.0, 1.8001, 0.05), 2)
+        return values_between(transform, 1.0, 1.8, 17)
     if transform == "rotate":
-        return np.arange(0.0, 360.0, 10.0)
-    furthest = max(1, round(length * 60 / 224)) if length > 1 else 0
-    step = max(1, round(furthest / 15))
-    reach = furthest // step * step
-    return np.arange(-reach, reach + 1, step, dtype=np.float64)
+        return values_between(transform, 0.0, 350.0, 36)
+    furthest = usual_shift(length)
+    return values_between(transform, -furthest, furthest, 31)
+
+
+def usual_shift(length: int) -> int:
+    """How far a picture of ``length`` pixels is shifted in the paper, pixels: 60 of 224."""
+    return max(1, round(length * 60 / 224)) if length > 1 else 0
+
+
+def values_between(transform: str, low: float, high: float, points: int) -> np.ndarray:
+    """About ``points`` values from ``low`` to ``high``, evenly spaced, with the picture as given among them.
+
+    Shifts are whole pixels, so that nothing is interpolated; both ends are then met as far as that allows.
+
+    Raises
+    ------
+    ValueError
+        If ``low`` is above ``high``, or there are fewer than 2 points.
+    """
+    if low > high:
+        raise ValueError(f"the smallest value, {low:g}, is above the largest, {high:g}")
+    if points < 2:
+        raise ValueError(f"a curve has at least 2 points, got {points}")
+    if transform == "translate":
+        step = max(1, round((high - low) / (points - 1)))
+        return np.arange(-int(-low // step), int(high // step) + 1, dtype=np.float64) * step
+    values = np.round(np.linspace(low, high, points), 4)
+    as_given = 1.0 if transform == "scale" else 0.0
+    return np.union1d(values, [as_given]) if low <= as_given <= high else np.unique(values)
 
 
 def as_bytes(array: np.ndarray, original: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
 // Curves over one variable, with axes, names, and a marker that follows the pointer and the arrow keys.
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { classPalette, toCss } from "./colours";
 import { type Curve, Ends, Key, Marker, plain } from "./curve_names";
 import { bandOf, nearest, pathOf } from "./curve_shapes";
 import css from "./curves.css";
+import { useWidth } from "./width";
 
 export { type Curve, css as curvesCss, plain };
 
@@ -62,22 +62,9 @@ function spanOf(curves: Curve[], log: boolean): [number, number] {
   return log ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
 }
 
-function useWidth(given?: number) {
-  const host = useRef<HTMLElement>(null);
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = host.current!;
-    const measure = () => setWidth(element.clientWidth);
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  return { host, width: given ?? width };
-}
-
 export function Curves(props: CurvesProps) {
-  const { host, width } = useWidth(props.width);
+  const [host, room] = useWidth<HTMLElement>();
+  const width = props.width ?? room;
   const longest = Math.max(0, ...props.curves.map(({ name }) => name.length * LETTER));
   const fits = props.curves.length <= 6 && longest < 0.26 * width;
   const names = props.names ?? (props.curves.length < 2 ? "none" : fits ? "ends" : "key");
