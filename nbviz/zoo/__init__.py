@@ -7,5 +7,6 @@
 from nbviz.zoo.catalogue import load
 from nbviz.zoo.catalogue import models as list
 from nbviz.zoo.datasets import HELD_OUT, load_digits, load_mnist
+from nbviz.zoo.dates import load_dates
 
-__all__ = ["HELD_OUT", "list", "load", "load_digits", "load_mnist"]
+__all__ = ["HELD_OUT", "list", "load", "load_dates", "load_digits", "load_mnist"]

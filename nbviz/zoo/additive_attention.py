@@ -44,5 +44,5 @@ class AdditiveAttention(nn.Module):
         scores = self.v(torch.tanh(self.W(query)[:, None] + keys))[..., 0]
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
-        weights = scores.softmax(1)
+        weights = torch.softmax(scores, 1)
         return (weights[:, None] @ memory)[:, 0], weights

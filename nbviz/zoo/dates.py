@@ -1,141 +1,76 @@
-"""A written date to ISO 8601, character by character: the encoder-decoder of Bahdanau et al. 2014."""
+"""Written dates that the date translator has not seen, with what they mean."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TypedDict
 
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+import numpy as np
 
-from nbviz.zoo.additive_attention import AdditiveAttention
+from nbviz.core.samples import Samples
 
-START, END = "<start>", "<end>"
-#: What the decoder reads and writes; the number of a symbol is its place here.
-TARGET_SYMBOLS = (START, END, "-", *"0123456789")
-#: ``2021-03-09`` and the end.
-TARGET_LENGTH = 11
+FILE = Path(__file__).parent / "data" / "dates.json"
 
 
-@dataclass(frozen=True, eq=False)
-class Memory:
-    """What the encoder made of a batch of sources: it does not change while the decoder writes.
+class WrittenDate(TypedDict):
+    """``text`` is the date ``iso`` as it is written in ``locale``, a language with or without a country."""
 
-    Attributes
-    ----------
-    vectors : (n, positions, size) float32
-        One for each position of the source: what attention reads.
-    keys : (n, positions, attention size) float32
-        ``U(vectors)``, computed once.
-    mask : (n, positions) bool
-        False where a shorter source was filled up.
-    grid : tuple of 2 ints, or None
-        Rows and columns of the positions where they lie on a picture.
+    text: str
+    iso: str
+    locale: str
+
+
+def is_held_out(day: date) -> bool:
+    """Whether no way of writing this day may be used in training: every tenth day is kept for testing.
+
+    Ten has no factor in common with the seven days of the week, so all weekdays are among the held-out days.
     """
-
-    vectors: Tensor
-    keys: Tensor
-    mask: Tensor
-    grid: tuple[int, int] | None = None
+    return day.toordinal() % 10 == 7
 
 
-class Encoder(nn.Module):
-    """A GRU that reads the source in both directions; (n, positions, inputs) to (n, positions, 2 hidden)."""
-
-    def __init__(self, input_size: int, hidden: int):
-        super().__init__()
-        self.gru = nn.GRU(input_size, hidden, batch_first=True, bidirectional=True)
-
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        if bool(mask.all()):
-            return self.gru(inputs)[0]
-        # without packing, the backward direction would start in the filling
-        packed = pack_padded_sequence(inputs, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=inputs.shape[1])[0]
+@cache
+def held_out_dates() -> tuple[WrittenDate, ...]:
+    """All that ship, in random order; see :func:`load_dates`."""
+    return tuple(json.loads(FILE.read_text(encoding="utf-8"))["dates"])
 
 
-class DateTranslator(nn.Module):
-    """Bidirectional GRU encoder, additive attention, GRU decoder.
+def load_dates(n: int = 300) -> Samples:
+    """Written dates in 20 locales, none of which was used to train ``"date-attention"``.
 
-    D. Bahdanau, K. Cho, Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate",
-    ICLR 2015 (arXiv 1409.0473), with characters for words: ``s_i = f(s_{i-1}, y_{i-1}, c_i)`` and
-    ``s_0 = tanh(W_s h_1)`` with ``h_1`` the backward direction's last state. Theirs ends in a maxout layer;
-    here ``output`` is a linear layer on ``s_i`` and ``c_i``.
+    No day among them occurs in the training data in any locale or form; see :func:`is_held_out`.
 
     Parameters
     ----------
-    n_symbols : int
-        Symbols of the source; number 0 is the filling.
-    embedding : int
-        Length of the vectors that stand for symbols.
-    hidden : int
-        Units of the encoder in each direction, of the decoder and of the attention's hidden layer.
+    n : int
+        How many, 1 to 300.
+
+    Returns
+    -------
+    Samples
+        Inputs: n strings. Metadata: ``iso``, what is meant (``"2021-03-09"``), and ``locale``
+        (``"de"``), which also gives the labels.
+
+    Raises
+    ------
+    ValueError
+        If there are not that many.
+
+    Notes
+    -----
+    Month and weekday names and patterns: Unicode CLDR, as carried by babel; licence in
+    ``nbviz/zoo/data/LICENSE-cldr.txt``.
     """
-
-    def __init__(self, n_symbols: int, embedding: int = 32, hidden: int = 64):
-        super().__init__()
-        self.source_embedding = nn.Embedding(n_symbols, embedding, padding_idx=0)
-        self.encoder = Encoder(embedding, hidden)
-        self.bridge = nn.Linear(hidden, hidden)
-        self.target_embedding = nn.Embedding(len(TARGET_SYMBOLS), embedding)
-        self.attention = AdditiveAttention(hidden, 2 * hidden, hidden)
-        self.decoder = nn.GRUCell(embedding + 2 * hidden, hidden)
-        self.output = nn.Linear(3 * hidden, len(TARGET_SYMBOLS))
-
-    def forward(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
-        """Scores of the target's symbols, before the softmax.
-
-        Parameters
-        ----------
-        ids : (n, positions) int64
-            Numbers of the source's symbols, 0 after the end of a shorter source.
-        target : (n, steps) int64, optional
-            What is to be written, for teacher forcing: step i is told the symbol i - 1 of it. Without it,
-            each step is told the highest-scored symbol of the step before, for 11 steps.
-
-        Returns
-        -------
-        (n, steps, 13) float32
-        """
-        memory = self.encode(ids)
-        state = self.start(memory)
-        token = torch.full((len(ids),), TARGET_SYMBOLS.index(START), device=ids.device)
-        scores = []
-        for step in range(TARGET_LENGTH if target is None else target.shape[1]):
-            logits, state, _ = self.step(memory, state, token)
-            scores.append(logits)
-            token = logits.argmax(1) if target is None else target[:, step]
-        return torch.stack(scores, 1)
-
-    def encode(self, ids: Tensor) -> Memory:
-        """Read the sources, (n, positions) int64."""
-        mask = ids != 0
-        vectors = self.encoder(self.source_embedding(ids), mask)
-        return Memory(vectors, self.attention.U(vectors), mask)
-
-    def start(self, memory: Memory) -> Tensor:
-        """The decoder's state before the first symbol, (n, hidden)."""
-        hidden = memory.vectors.shape[2] // 2
-        return torch.tanh(self.bridge(memory.vectors[:, 0, hidden:]))
-
-    def step(self, memory: Memory, state: Tensor, token: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Write one symbol.
-
-        Parameters
-        ----------
-        memory : Memory
-        state : (n, hidden) float32
-            From :meth:`start` or from the step before.
-        token : (n,) int64
-            Symbol written before, ``<start>`` at first.
-
-        Returns
-        -------
-        logits : (n, 13) float32
-        state : (n, hidden) float32
-        weights : (n, positions) float32
-            Attention over the source; a row sums to 1, filling has 0.
-        """
-        context, weights = self.attention(state, memory.vectors, memory.mask, memory.keys)
-        state = self.decoder(torch.cat([self.target_embedding(token), context], 1), state)
-        return self.output(torch.cat([state, context], 1)), state, weights
+    every = held_out_dates()
+    if not 1 <= n <= len(every):
+        raise ValueError(f"n={n} is out of range: there are 1 to {len(every)} written dates to load")
+    rows = every[:n]
+    locales = sorted({row["locale"] for row in every})
+    return Samples(
+        [row["text"] for row in rows],
+        np.array([locales.index(row["locale"]) for row in rows]),
+        class_names=locales,
+        metadata={key: [row[key] for row in rows] for key in ("iso", "locale")},
+    )

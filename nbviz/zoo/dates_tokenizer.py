@@ -11,7 +11,7 @@ import torch
 PAD, UNKNOWN = "<pad>", "<unknown>"
 
 
-class CharacterTokenizer:
+class DateTokenizer:
     """One token for each character.
 
     Parameters
@@ -42,7 +42,12 @@ class CharacterTokenizer:
 
     def characters(self, text: str) -> list[str]:
         """The characters of `text` as they are counted: composed, stripped, white space as a space."""
-        return [" " if c.isspace() else c for c in unicodedata.normalize("NFC", text.strip())]
+        return _characters(text)
+
+    @classmethod
+    def joined(cls, text: str) -> str:
+        """`text` as it is read, before unknown characters are replaced."""
+        return "".join(_characters(text))
 
     def encode(self, text: str) -> list[int]:
         """Numbers of the symbols of `text`.
@@ -60,32 +65,42 @@ class CharacterTokenizer:
     def decode(self, numbers: Iterable[int]) -> str:
         """Text of the symbols numbered `numbers`; filling is left out, unknown ones are ``�``."""
         shown = {PAD: "", UNKNOWN: "\N{REPLACEMENT CHARACTER}"}
-        return "".join(shown.get(symbol, symbol) for symbol in (self.symbols[int(i)] for i in numbers))
+        return "".join(shown.get(symbol, symbol) for symbol in self.convert_ids_to_tokens(numbers))
 
     def unknown(self, text: str) -> list[str]:
         """The characters of `text` that are replaced by ``"<unknown>"``, each once, in their order."""
         found = (c for c in self.characters(text) if self._number(c) == self.unk_token_id)
         return list(dict.fromkeys(found))
 
-    def __call__(self, texts: str | Sequence[str], **_options: Any) -> dict[str, torch.Tensor]:
-        """A batch ``{"ids": (n, positions) int64}``, shorter texts filled up with 0 at their end.
+    def convert_ids_to_tokens(self, numbers: Iterable[int]) -> list[str]:
+        """The symbols numbered `numbers`."""
+        return [self.symbols[int(i)] for i in numbers]
+
+    def __call__(self, texts: str | Sequence[str], **_options: Any) -> list[int] | dict[str, torch.Tensor]:
+        """Numbers of one text; of several, a batch ``{"ids": (n, positions) int64}``, filled up with 0.
 
         Options of the tokenizers of transformers (``padding=True`` ...) are accepted and change nothing.
         """
-        rows = [torch.tensor(self.encode(text)) for text in ([texts] if isinstance(texts, str) else texts)]
+        if isinstance(texts, str):
+            return self.encode(texts)
+        rows = [torch.tensor(self.encode(text)) for text in texts]
         return {"ids": torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)}
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     def __repr__(self) -> str:
-        return f"CharacterTokenizer({len(self.symbols)} symbols)"
+        return f"DateTokenizer({len(self.symbols)} symbols)"
 
     def _number(self, character: str) -> int:
         for known in _forms(character):
             if known in self._numbers:
                 return self._numbers[known]
         return self.unk_token_id
+
+
+def _characters(text: str) -> list[str]:
+    return [" " if c.isspace() else c for c in unicodedata.normalize("NFC", text.strip())]
 
 
 def _forms(character: str) -> Iterable[str]:
