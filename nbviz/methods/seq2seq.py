@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
+from torch import nn
+
+from nbviz.core.errors import unknown_name
+from nbviz.core.events import Progress, Result, Steps, run_to_end
+from nbviz.core.network import Network
+from nbviz.methods.attention_result import Attention, AttentionGroup, checked
+from nbviz.methods.attention_step import Step, called, edit_of, take_step
+from nbviz.methods.attention_text import read_inputs
 
 
 @runtime_checkable
@@ -51,3 +60,148 @@ class StepDecoder(Protocol):
         place: the decoder may be started again from any earlier step.
         """
         ...
+
+
+def check_decoder(module: nn.Module) -> None:
+    """Refuse a module that lacks a part of the protocol, and say which."""
+    if not isinstance(module, StepDecoder):
+        wanted = ("output_tokens", "start_id", "end_id", "encode", "start", "step")
+        missing = [name for name in wanted if not hasattr(module, name)]
+        raise TypeError(
+            f"{type(module).__name__} cannot be decoded step by step: it lacks {', '.join(missing)}. "
+            "See nbviz.methods.seq2seq.StepDecoder; for other models use attention(...)."
+        )
+
+
+def decode_steps(
+    network: Network | nn.Module,
+    inputs: Any,
+    *,
+    force: Mapping[int, int | str] | None = None,
+    max_steps: int = 64,
+    mask: Sequence[int] | int = (),
+    temperature: float = 1.0,
+    uniform: bool | Sequence[int] = False,
+    ablate: bool | Sequence[int] = False,
+    tokens: Sequence[str] | None = None,
+    truncate: bool = False,
+) -> Steps:
+    """Let a :class:`StepDecoder` write, taking the likeliest token at each step, and record its attention.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+    inputs : str, or a batch of one
+        Text needs ``Network(model, tokenizer=...)``; anything else is prepared as usual and given to
+        ``encode``.
+    force : mapping of int to int or str, optional
+        Tokens (or ids) to write at these steps in place of the likeliest; it then goes on from there. The
+        first step is 0.
+    max_steps : int
+        Most tokens written.
+    mask : int or sequence of int
+        Source positions that cannot be looked at: their weight becomes 0, the others' sum 1 again.
+    temperature : float
+        Divides the attention logits (not those of the output).
+    uniform, ablate : bool or sequence of int
+        Heads (True: all) that look at all positions alike, or whose weights become 0.
+    tokens : sequence of str, optional
+        Names of the source positions.
+    truncate : bool
+        Whether a text above the model's limit may be cut.
+
+    Yields
+    ------
+    Progress after each step; then a Result with an :class:`~nbviz.methods.attention_result.Attention` of
+    one layer, whose rows are the tokens written, the end token among them. Its ``output`` are the logits,
+    (steps, output ids).
+
+    Raises
+    ------
+    TypeError
+        If the model has not the methods and attributes of a :class:`StepDecoder`.
+    ValueError
+        Empty text, a step, position or head out of range.
+    UnknownName
+        A forced token that the model does not know.
+    ModelError
+        If the model raises, returns what the protocol does not say, or an edit is asked of weights that
+        come from no softmax.
+    """
+    network = Network.of(network)
+    check_decoder(network.module)
+    if max_steps < 1:
+        raise ValueError(f"max_steps={max_steps} must be at least 1")
+    prepared, names, notes = read_inputs(network, inputs, truncate=truncate)
+    names = names if tokens is None else tuple(str(token) for token in tokens)
+    with network.running() as module, torch.no_grad():
+        decoder = cast(StepDecoder, module)
+        vocabulary, end = tuple(str(t) for t in decoder.output_tokens), int(decoder.end_id)
+        join = getattr(decoder, "output_join", "")
+        forced = _forced(force, vocabulary, max_steps)
+        memory = called(decoder.encode, prepared)
+        state = called(decoder.start, memory)
+        token = torch.tensor([decoder.start_id], device=network.device)
+    written: list[int] = []
+    taken: list[Step] = []
+    while len(written) < max_steps and (not written or written[-1] != end):
+        step = take_step(network, token, state, memory, edit_of(mask, temperature, uniform, ablate))
+        taken.append(step)
+        state = step.state
+        written.append(forced.get(len(written), int(step.logits.argmax())))
+        token = torch.tensor([written[-1]], device=network.device)
+        yield Progress(len(written), max_steps, "tokens written")
+    if missed := [number for number in forced if number >= len(written)]:
+        notes += (f"the text ended after {len(written)} tokens, before the forced step {missed[0]}",)
+    if written[-1] != end:
+        notes += (f"cut after {max_steps} tokens, before the model ended the text",)
+    rows = tuple(vocabulary[i] for i in written)
+    n = taken[0].weights.shape[-1]
+    if names is None or len(names) != n:
+        if tokens is not None:
+            raise ValueError(f"tokens names {len(tokens)} positions, but the model attends to {n}")
+        names = tuple(str(i) for i in range(n))
+    group = AttentionGroup(
+        name="cross-attention",
+        kind="cross",
+        weights=np.stack([step.weights for step in taken], axis=1)[None],
+        masked=np.stack([step.masked for step in taken], axis=1)[None],
+        rows=rows,
+        columns=names,
+        layers=(taken[0].path,),
+    )
+    yield Result(
+        Attention(
+            groups=(checked(group),),
+            input_tokens=names,
+            output_tokens=rows,
+            output_text=join.join(token for token, i in zip(rows, written, strict=True) if i != end),
+            output=np.stack([step.logits for step in taken]),
+            has_scores=True,
+            output_ids=tuple(written),
+            notes=notes,
+        )
+    )
+
+
+def decode(network: Network | nn.Module, inputs: Any, **parameters: Any) -> Attention:
+    """Let a step-by-step decoder write, and record its attention: :func:`decode_steps`, run to the end."""
+    return run_to_end(decode_steps(network, inputs, **parameters))
+
+
+def _forced(
+    force: Mapping[int, int | str] | None, vocabulary: Sequence[str], max_steps: int
+) -> dict[int, int]:
+    forced = {}
+    for step, token in (force or {}).items():
+        if not 0 <= step < max_steps:
+            raise ValueError(f"force names step {step}; steps are 0 to {max_steps - 1}")
+        if isinstance(token, str):
+            if token not in vocabulary:
+                raise unknown_name("output token", token, vocabulary)
+            forced[step] = vocabulary.index(token)
+        elif 0 <= token < len(vocabulary):
+            forced[step] = int(token)
+        else:
+            raise ValueError(f"force names the output id {token}; ids are 0 to {len(vocabulary) - 1}")
+    return forced
