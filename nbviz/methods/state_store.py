@@ -31,7 +31,6 @@ from nbviz.methods.state_files import (
 )
 from nbviz.methods.state_levels import Cuts, cuts, values_of
 
-
 IN_MEMORY_BELOW = 64 * 2**20
 """Bytes of levels up to which :meth:`StateStore.from_array` makes no files."""
 
