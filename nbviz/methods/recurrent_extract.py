@@ -114,20 +114,7 @@ def recurrent_modules(module: nn.Module) -> dict[str, nn.Module]:
 
 
 def extract(calls: Sequence[Call]) -> Iterator[LayerStates]:
-    """The states of calls of one module that follow each other.
-
-    Raises
-    ------
-    ModelError
-        If what was computed is not what the module itself gave.
-    """
-    for states in _extracted(calls):
-        for what, computed, own in states.checks:
-            _check(states, what, computed, own)
-        yield states
-
-
-def _extracted(calls: Sequence[Call]) -> Iterator[LayerStates]:
+    """The states of calls of one module that follow each other, not compared yet."""
     module = calls[0].module
     function = custom_extractor(module)
     if calls[0].states is not None:
@@ -223,9 +210,9 @@ def _sequence(call: Call) -> Iterator[LayerStates]:
         else:
             hidden = hidden_states(weights, sequence, first[0], first[1] if len(first) > 1 else None)
         states = _follow(weights, sequence, hidden, first)
-        states.checks.append(("its last hidden state", hidden[-1], last[0]))
+        states.checks.append(("last hidden state", hidden[-1], last[0]))
         if states.cell is not None:
-            states.checks.append(("its last cell state", states.cell[-1], last[1]))
+            states.checks.append(("last cell state", states.cell[-1], last[1]))
         states.name = layer_name(layer, direction)
         outputs.append(hidden.flip(0) if direction else hidden)
         if len(outputs) == directions:
@@ -242,7 +229,7 @@ def _follow(weights: Weights, inputs: Tensor, hidden: Tensor, first: list[Tensor
     cell = cell_states(found, first[1].to(kind)) if weights.kind == "LSTM" else None
     again = hidden_of(weights, found, before, cell)
     found.pop("", None)
-    return LayerStates("", weights.kind, states, cell, found, [("its hidden states", again, hidden)])
+    return LayerStates("", weights.kind, states, cell, found, [("hidden states", again, hidden)])
 
 
 def _flipped(states: LayerStates) -> LayerStates:
@@ -266,10 +253,10 @@ def _cell_loop(calls: Sequence[Call]) -> LayerStates:
     cell = None
     if kind_of(module) == "LSTM":
         cell = found["f"] * before[1].to(kind) + found["i"] * found["g"]
-        checks.append(("its cell states", cell, after[1]))
+        checks.append(("cell states", cell, after[1]))
     again = hidden_of(weights, found, before[0].to(kind), cell)
     found.pop("", None)
-    checks.append(("its hidden states", again, after[0]))
+    checks.append(("hidden states", again, after[0]))
     return LayerStates("", weights.kind, after[0].to(kind), cell, found, checks)
 
 
@@ -294,8 +281,20 @@ def tolerance(own: Tensor) -> float:
     return 1e-5 if own.device.type == "cpu" else 1e-4
 
 
-def _check(states: LayerStates, what: str, computed: Tensor, own: Tensor) -> None:
-    """Compare where both are numbers: what is not a number is reported, not compared."""
+def check(states: LayerStates, layer: str) -> None:
+    """Compare what was recomputed with what the module itself gave.
+
+    Raises
+    ------
+    Mismatch
+        If they differ.
+    """
+    for what, computed, own in states.checks:
+        _compare(f"{what} of layer {layer!r} ({states.kind})", computed, own)
+
+
+def _compare(what: str, computed: Tensor, own: Tensor) -> None:
+    """Where both are numbers: what is not a number is reported, not compared."""
     finite = computed.isfinite() & own.isfinite()
     if (computed.isfinite() != own.isfinite()).any():
         distance, size = float("inf"), 1.0
@@ -306,10 +305,9 @@ def _check(states: LayerStates, what: str, computed: Tensor, own: Tensor) -> Non
         size = max(1.0, float(own[finite].abs().max()))
     if distance > tolerance(own) * size:
         raise Mismatch(
-            f"{what} of layer {states.name!r} ({states.kind}), recomputed from its weights, lie "
-            f"{distance:.2g} from what the module itself gave (allowed: {tolerance(own) * size:.0e}). "
-            "It does not compute what its class says (a forward of its own?), so its gates cannot be told: "
-            "see register_extractor."
+            f"{what}, recomputed from its weights: a difference of {distance:.2g} to what the module itself "
+            f"gave (allowed: {tolerance(own) * size:.0e}). It does not compute what its class says (a "
+            "forward of its own?), so its gates cannot be told: see register_extractor."
         )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_extract import LayerStates, custom_extractor, extract, own_output
+from nbviz.methods.recurrent_extract import LayerStates, check, custom_extractor, extract, own_output
 from nbviz.methods.recurrent_run import Pass
 from nbviz.methods.recurrent_states import Array, States
 from nbviz.methods.recurrent_tokens import Given
@@ -37,7 +37,9 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
         last: LayerStates | None = None
         with torch.no_grad():
             for last in extract(calls):
-                layers[_layer_name(base, last.name, layers)] = last
+                name = _layer_name(base, last.name, layers)
+                check(last, name)
+                layers[name] = last
         if custom_extractor(calls[0].module) is None:
             output = torch.cat([own_output(call) for call in calls])
         elif last is not None:
@@ -172,7 +174,7 @@ def _not_numbers(layers: dict[str, LayerStates], tokens: list[str] | None) -> li
             begins.append((step, name, int(bad[step].sum())))
     if not begins:
         return []
-    step, name, count = begins[0]
+    step, name, count = min(begins, key=lambda found: found[0])
     token = "" if tokens is None else f" ({tokens[step]!r})"
     return [
         f"states are not finite numbers from step {step}{token} on, first in layer {name!r} "
