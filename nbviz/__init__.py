@@ -12,16 +12,20 @@ _WHERE = {
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
     "InvarianceExplorer": "nbviz.views.invariance_explorer",
+    "CorrespondenceAnalysis": "nbviz.views.correspondence_analysis",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
+    "ReceptiveField": "nbviz.views.receptive_field",
 }
 _MODULES = ("core", "methods", "views", "zoo")
 
 __all__ = [
+    "CorrespondenceAnalysis",
     "InvarianceExplorer",
     "LayerExplorer",
     "Network",
     "OcclusionPainter",
+    "ReceptiveField",
     "Samples",
     "core",
     "methods",
@@ -33,9 +37,11 @@ if TYPE_CHECKING:
     from nbviz import core, methods, views, zoo
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
+    from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
+    from nbviz.views.receptive_field import ReceptiveField
 
 
 def __getattr__(name: str) -> Any:

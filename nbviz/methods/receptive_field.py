@@ -29,6 +29,8 @@ __all__ = ["RandomPatches", "TheoreticalField", "random_patches", "random_patche
 
 SHARE = 0.95
 """The estimated field holds this share of the discrepancy."""
+_FEW = 30
+"""Windows on what a unit can see that are too few to draw a map with."""
 _BETWEEN_PREVIEWS = 0.1  # seconds
 
 
@@ -188,6 +190,9 @@ def random_patches_steps(
         maps.append(DiscrepancyMap(picture.size, n, window, box, rng))
     total = sum(len(found.centres) for found in maps)
     notes = (*first.notes, *theoretical.notes, *top.notes)
+    least = min(len(found.centres) for found in maps)
+    if least < _FEW and n < first.size[0] * first.size[1]:
+        notes += (f"few windows touch what the unit can see ({least} on an image): use more of them",)
     if len(set(peaks)) == 1 and peaks[0] == 0:
         notes += ("the unit is silent on these images: what is seen is where noise wakes it",)
 

@@ -13,7 +13,7 @@ from nbviz.core.capture import capture_steps
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
-from nbviz.methods.occlusion_picture import Picture, read_picture
+from nbviz.methods.occlusion_picture import Picture, _takes_signals, read_picture
 from nbviz.methods.picture_features import check_unit
 
 
@@ -50,8 +50,8 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
     TypeError, ValueError
         If an image cannot be read, differs in size, or there is no such layer or unit.
     """
-    samples = samples_of(samples_or_image)
-    first = read_picture(network, samples_or_image if samples is None else _row(samples, 0))
+    samples = samples_of(network, samples_or_image)
+    first = read_picture(network, samples_or_image if samples is None else picture_in(samples, 0))
     unit = check_unit(network.layer(layer, first.inputs), unit)
     if samples is None:
         picture, notes = _of_input_size(first)
@@ -63,7 +63,7 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
     notes = ()
     pictures: list[Picture] = []
     for done, row in enumerate(rows):
-        picture, notes = _of_input_size(read_picture(network, _row(samples, int(row))))
+        picture, notes = _of_input_size(read_picture(network, picture_in(samples, int(row))))
         if pictures and picture.size != pictures[0].size:
             raise ValueError(
                 f"{samples.name(int(row))} has {picture.size} pixels, {samples.name(int(rows[0]))} has "
@@ -94,7 +94,7 @@ def _largest_steps(network: Network, samples: Samples, layer: str) -> Generator[
     return largest
 
 
-def samples_of(given: Any) -> Samples | None:
+def samples_of(network: Network, given: Any) -> Samples | None:
     """Samples to choose from, or None for a single image.
 
     ``given`` may be Samples, a list, Dataset or DataLoader, an array or tensor of several images, or one
@@ -107,12 +107,25 @@ def samples_of(given: Any) -> Samples | None:
         return None
     if not shape:  # a list, a Dataset, a DataLoader
         return Samples.of(given)
-    several = len(shape) == 4 and shape[0] > 1
-    stack = len(shape) == 3 and str(given.dtype).endswith("uint8") and not {shape[0], shape[2]} & {1, 3}
+    is_signal = _takes_signals(network.module)
+    several = len(shape) == (3 if is_signal else 4) and shape[0] > 1
+    stack = (
+        not is_signal
+        and len(shape) == 3
+        and str(given.dtype).endswith("uint8")
+        and not {shape[0], shape[2]} & {1, 3}
+    )
     return Samples.of(given) if several or stack else None
 
 
-def _row(samples: Samples, row: int) -> Any:
+def picture_in(samples: Samples, row: int) -> Any:
+    """One of the samples, raw.
+
+    Raises
+    ------
+    TypeError
+        If the samples are text or tokens.
+    """
     batch = samples.batch(np.array([row]))
     if isinstance(batch, dict) or isinstance(batch[0], str):
         raise TypeError("noise windows are put on pictures or signals, and these samples are text or tokens")

@@ -339,6 +339,16 @@ def test_few_windows_take_the_value_of_the_nearest(digits):
     assert found.size > 5
 
 
+def test_windows_too_few_for_a_small_field_are_said_to_be_few(digits):
+    picture = digits.samples(1).inputs[0]
+    few = random_patches(digits, picture, "conv1", 0, n=40)
+    assert few.total < 10
+    assert any("few windows" in note and f"{few.total} " in note for note in few.notes)
+    for n in (None, 400):  # each pixel has its turn; many touch a deep unit's field
+        found = random_patches(digits, picture, "conv1" if n is None else "conv3", 0, n=n)
+        assert not any("few windows" in note for note in found.notes)
+
+
 def test_a_dead_unit_has_no_field():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
     model[0].bias.data[1] = -1e6
@@ -366,6 +376,16 @@ def test_signals():
     assert found.discrepancy.shape == (1, 119)
     assert found.theoretical.size == (1, 9)
     assert 3 <= found.size <= 9
+
+
+def test_several_signals_are_not_one_picture():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(1, 2, 9, padding=4), nn.ReLU())
+    signals = np.random.default_rng(0).standard_normal((6, 1, 60)).astype(np.float32)
+    signals[4] *= 5
+    found = random_patches(model, signals, "0", 0, window=3, n_images=2)
+    assert found.rows[0] == 4
+    assert found.images.shape[:3] == (2, 1, 60)
 
 
 def test_maps_are_shifted_onto_each_other():
