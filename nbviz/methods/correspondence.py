@@ -167,7 +167,7 @@ def correspondence_steps(
     album = images if isinstance(images, HiddenParts) else HiddenParts(network, images)
     sizes = album.sizes
     parts = check_parts(boxes, sizes, RANDOM)
-    members = {part: marked(found) for part, found in parts.items()}
+    members = {part: marked(found).tolist() for part, found in parts.items()}
     for part, found in members.items():
         if len(found) < 2:
             raise ValueError(

@@ -47,7 +47,7 @@ def _check_boxes(part: str, given: Any, sizes: Sequence[tuple[int, int]]) -> np.
     nothing = [np.nan] * 4
     try:
         rows = given if hasattr(given, "shape") else [nothing if box is None else box for box in given]
-        numbers = np.asarray(rows, dtype=np.float64)
+        numbers = np.array(rows, dtype=np.float64)  # a copy: rows of NaN are replaced in it
     except (TypeError, ValueError) as error:
         raise ValueError(f"part {part!r}: boxes must be rows of four numbers, got {given!r}") from error
     if numbers.shape != (len(sizes), 4):

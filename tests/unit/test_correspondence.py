@@ -129,7 +129,9 @@ def test_an_image_may_lack_a_part(digits, sevens):
     assert np.array_equal(found.distances["bar"][~lacking], fewer.distances["bar"])
     assert (found.mean[0], found.sd[0], found.changed[0]) == (fewer.mean[0], fewer.sd[0], fewer.changed[0])
     assert np.array_equal(found.distances["foot"], both.distances["foot"])
-    nan = correspondence(digits, sevens, {"bar": [BOX, [np.nan] * 4, BOX, BOX]}, ["conv1"], n_random=3)
+    given = np.array([BOX, [np.nan] * 4, BOX, BOX])
+    given.setflags(write=False)
+    nan = correspondence(digits, sevens, {"bar": given}, ["conv1"], n_random=3)
     assert np.array_equal(nan.distances["bar"], found.distances["bar"], equal_nan=True)
 
 
