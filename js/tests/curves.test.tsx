@@ -118,6 +118,7 @@ describe("Curves", () => {
     expect(onPoint.mock.calls.flat()).toEqual([2, 0, 0, 4]);
     expect(press("a", 1)).toEqual({ taken: false, heard: 1 });
     expect(chart().getAttribute("role")).toBe("slider");
+    expect(chart().getAttribute("tabindex")).toBe("0"); // a key is heard only where the focus can be
     expect(chart().getAttribute("aria-valuenow")).toBe("-1");
     expect(chart().getAttribute("aria-valuetext")).toBe("shift (pixels) −1: conv1 2, fc2 1");
   });

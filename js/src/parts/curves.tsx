@@ -143,7 +143,7 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
   const role = onPoint
     ? {
         role: "slider" as const,
-        tabIndex: 0,
+        tabindex: 0, // in SVG the name of an attribute keeps its case
         "aria-valuemin": xs[0],
         "aria-valuemax": xs.at(-1),
         "aria-valuenow": marked === null ? undefined : xs[marked],
@@ -188,7 +188,11 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
         return (
           <g key={name}>
             <line class="nbviz-curves-rule" x1={x1} x2={x2} y1={y1} y2={y2} />
-            <text x={axis === "x" ? x1 + 4 : left + 4} y={axis === "x" ? TOP + 8 : y1 - 4}>
+            <text
+              class="nbviz-curves-halo"
+              x={axis === "x" ? x1 + 4 : left + 4}
+              y={axis === "x" ? TOP + 10 : y1 - 4}
+            >
               {name}
             </text>
           </g>
