@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nbviz.core.errors import unknown_name
 from nbviz.methods.state_levels import as_array, check_scale, quantise
+from nbviz.methods.state_planes import Planes, n_words, pack, plane_cuts
 
 Chunk = ArrayLike | Mapping[str, ArrayLike]
 PIECE = 1024
@@ -64,14 +65,47 @@ def mapped_bytes(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.memmap(path, np.uint8, "r", shape=shape).view(np.ndarray)
 
 
-def turn(by_step: NDArray[np.uint8], path: Path) -> Iterator[int]:
-    """Write the transposed levels, a few pieces at a time, and say how many steps are done."""
+def turn(by_step: NDArray[np.uint8], path: Path, planes: Planes) -> Iterator[int]:
+    """Write the levels by cell and fill the planes, a few pieces at a time; says how many steps are done."""
     n_steps, n_cells = by_step.shape
     by_cell = np.memmap(path, np.uint8, "w+", shape=(n_cells, n_steps)).view(np.ndarray)
     for at in range(0, n_steps, PIECE):
-        by_cell[:, at : at + PIECE] = by_step[at : at + PIECE].T
+        piece = by_step[at : at + PIECE]
+        by_cell[:, at : at + PIECE] = piece.T
+        fill(planes, at, piece)
         if at % (16 * PIECE) == 0:
             yield min(at + PIECE, n_steps)
+
+
+def empty_planes(layers: tuple[CellRange, ...], n_steps: int, folder: Path | None) -> Planes:
+    """Planes to be filled, in memory or in files."""
+    signed, scale = per_cell(layers)
+    found = plane_cuts(signed, scale)
+    shape = (len(found), n_steps, n_words(len(signed)))
+    bits = {}
+    for side in (1, -1) if signed.any() else (1,):
+        if folder is None:
+            bits[side] = np.empty(shape, dtype=np.uint64)
+        else:
+            path = folder / f"planes{side:+d}"
+            bits[side] = np.memmap(path, np.uint64, "w+", shape=shape).view(np.ndarray)
+    return Planes(found, bits)
+
+
+def fill(planes: Planes, at: int, levels: NDArray[np.uint8]) -> None:
+    """Write the planes of some steps, from step ``at``."""
+    for side, bits in planes.bits.items():
+        for plane, found in enumerate(planes.cuts):
+            bits[plane, at : at + len(levels)] = pack(levels, found, side)
+
+
+def per_cell(layers: tuple[CellRange, ...]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Sign and scale of every cell."""
+    sizes = [one.stop - one.start for one in layers]
+    return (
+        np.repeat([one.signed for one in layers], sizes),
+        np.repeat([float(one.scale) for one in layers], sizes),
+    )
 
 
 def parts_of(chunk: Chunk) -> dict[str, NDArray]:

@@ -9,7 +9,7 @@ every step of it, and off at the steps demanded around it. Runs are ranked by
     3. length, longest first;  4. position, earliest first.
 
 LSTMVis ranks at most 10,000 candidates; here all runs are. Only the union needs all cells, and only for
-runs that can still enter the list: of most runs a first block of cells tells that they cannot.
+runs that can still enter the list: of most runs a bound tells that they cannot (see ``state_planes``).
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ from nbviz.methods.state_store import StateStore
 
 FORMULA = "most selected cells (∩), then fewest cells in all (∪), then longest, then earliest"
 """The ranking in plain words, for the screen."""
-
-STAGES = (64, 192, 448)
-"""Cells after which runs that cannot enter the list are left out; the first is one cache line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +231,7 @@ def _best(
         if wanted == 0:
             break
         group = np.flatnonzero(intersection == value)
-        order, counts = _fewest(fits, starts[group], lengths[group], wanted)
+        order, counts = _fewest(fits, starts[group], lengths[group], int(value), wanted)
         best.append(group[order])
         fitting.append(counts)
         wanted -= len(order)
@@ -242,36 +239,32 @@ def _best(
 
 
 def _fewest(
-    fits: Fits, starts: NDArray, lengths: NDArray, wanted: int
+    fits: Fits, starts: NDArray, lengths: NDArray, at_least: int, wanted: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The runs that fewest cells fit (then longest, then earliest), and how many these are.
 
-    The count over some cells bounds the count over all from below, so a run whose count so far is above
-    the full count of ``wanted`` other runs is out.
+    ``at_least`` cells fit all of them: those of the intersection.
+
+    Best first: runs are counted in the order of their lower bounds, until the next bound, taken for the
+    count, could not enter the list.
     """
-    n_cells = fits.n_cells
-    left = np.lexsort((starts, -lengths))  # longest first, which Fits wants too
-    so_far = np.zeros(len(left), dtype=np.int64)
-    done = 0
-    bound: int | None = None
-    for stage in (*STAGES, n_cells):
-        if stage < n_cells and len(left) <= 4 * wanted:
-            continue  # few are left: all their cells at once
-        upto = min(stage, n_cells)
-        if upto == done:
-            continue
-        so_far += fits.count(starts[left], lengths[left], done, upto)
-        done = upto
-        if done == n_cells:
-            break
-        if bound is None:
-            likely = np.sort(np.argsort(so_far, kind="stable")[: 2 * wanted])
-            rest = fits.count(starts[left[likely]], lengths[left[likely]], done, n_cells)
-            bound = int(np.sort(so_far[likely] + rest)[wanted - 1])
-        stays = so_far <= bound
-        left, so_far = left[stays], so_far[stays]
-    order = np.lexsort((starts[left], -lengths[left], so_far))[:wanted]
-    return left[order], so_far[order]
+    bound = np.maximum(fits.least(starts, lengths), at_least)
+    left = np.lexsort((starts, -lengths, bound))
+    best = np.zeros(0, dtype=np.int64)
+    counts = np.zeros(0, dtype=np.int64)
+    size = 2 * wanted
+    while len(left):
+        if len(best) == wanted:
+            last = (counts[-1], -lengths[best[-1]], starts[best[-1]])
+            if (bound[left[0]], -lengths[left[0]], starts[left[0]]) > last:
+                break
+        batch, left = left[:size], left[size:]
+        best = np.concatenate([best, batch])
+        counts = np.concatenate([counts, fits.count(starts[batch], lengths[batch])])
+        order = np.lexsort((starts[best], -lengths[best], counts))[:wanted]
+        best, counts = best[order], counts[order]
+        size *= 2
+    return best, counts
 
 
 def check_cells(

@@ -1,7 +1,8 @@
 """The states of a corpus as levels, laid out twice: by cell for finding runs, by step for ranking them.
 
-Both layouts are memory-mapped files: a million steps of 650 cells are twice 650 MB on disk and in the page
-cache, which the system may take back, and next to nothing in the process's own memory.
+Both layouts, and the bit planes that save most of the ranking, are memory-mapped files: a million steps of
+650 cells are twice 650 MB and 880 MB of planes on disk and in the page cache, which the system may take
+back, and next to nothing in the process's own memory. A query reads the selected cells and one plane.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,14 +24,19 @@ from nbviz.methods.state_files import (
     CellRange,
     Chunk,
     LevelFile,
+    empty_planes,
+    fill,
     levels_of,
     mapped_bytes,
     parts_of,
+    per_cell,
     ranges_of,
     turn,
 )
 from nbviz.methods.state_levels import Cuts, cuts, values_of
+from nbviz.methods.state_planes import Planes
 
+Part = TypeVar("Part", NDArray[np.uint8], Planes)
 IN_MEMORY_BELOW = 64 * 2**20
 """Bytes of levels up to which :meth:`StateStore.from_array` makes no files."""
 
@@ -52,23 +58,27 @@ class StateStore:
         First step of each sequence; the first entry is 0.
     by_step : (n_steps, n_cells) uint8 array, read-only
     by_cell : (n_cells, n_steps) uint8 array, read-only
+    planes : Planes
+        See :mod:`~nbviz.methods.state_planes`.
     """
 
     def __init__(
         self,
         by_step: NDArray[np.uint8],
         by_cell: NDArray[np.uint8],
+        planes: Planes,
+        *,
         layers: tuple[CellRange, ...],
         starts: NDArray[np.int64],
         folder: tempfile.TemporaryDirectory | None = None,
     ):
         self._by_step: NDArray[np.uint8] | None = by_step
         self._by_cell: NDArray[np.uint8] | None = by_cell
+        self._planes: Planes | None = planes
         self.n_steps, self.n_cells = by_step.shape
         self.layers = layers
         self.starts = starts
-        self.signed = np.concatenate([np.full(r.stop - r.start, r.signed) for r in layers])
-        self.scale = np.concatenate([np.full(r.stop - r.start, r.scale) for r in layers])
+        self.signed, self.scale = per_cell(layers)
         self._vanish = weakref.finalize(self, folder.cleanup) if folder else None
 
     @property
@@ -80,17 +90,21 @@ class StateStore:
         return _still_open(self._by_cell)
 
     @property
+    def planes(self) -> Planes:
+        return _still_open(self._planes)
+
+    @property
     def closed(self) -> bool:
         return self._by_step is None
 
     @property
     def nbytes(self) -> int:
-        """Bytes of levels, both layouts together."""
-        return 2 * self.n_steps * self.n_cells
+        """Bytes of levels and planes, on disk or in memory."""
+        return 2 * self.n_steps * self.n_cells + sum(bits.nbytes for bits in self.planes.bits.values())
 
     def close(self) -> None:
         """Let go of the states and delete their files. Closing twice does no harm."""
-        self._by_step = self._by_cell = None
+        self._by_step = self._by_cell = self._planes = None
         if self._vanish:
             self._vanish()
 
@@ -175,9 +189,11 @@ class StateStore:
         layers = ranges_of(parts, signed, scale)
         levels = levels_of(parts, layers)
         by_cell = np.ascontiguousarray(levels.T)
+        planes = empty_planes(layers, n_steps, None)
+        fill(planes, 0, levels)
         for array in (levels, by_cell):
             array.setflags(write=False)
-        return cls(levels, by_cell, layers, check_starts(starts, n_steps))
+        return cls(levels, by_cell, planes, layers=layers, starts=check_starts(starts, n_steps))
 
     @classmethod
     def build(cls, chunks: Iterable[Chunk], **parameters: Any) -> StateStore:
@@ -239,17 +255,18 @@ class StateStore:
             checked = check_starts(np.array(begins) if chunks_are_sequences else begins, written.n_steps)
             by_step = written.mapped()
             by_cell_file = Path(own.name) / "by_cell"
-            for done in turn(by_step, by_cell_file):
+            planes = empty_planes(written.layers, written.n_steps, Path(own.name))
+            for done in turn(by_step, by_cell_file, planes):
                 yield Progress(done, written.n_steps, "states by cell")
             by_cell = mapped_bytes(by_cell_file, by_step.shape[::-1])
-            store = cls(by_step, by_cell, written.layers, checked, own)
+            store = cls(by_step, by_cell, planes, layers=written.layers, starts=checked, folder=own)
         except BaseException:
             own.cleanup()
             raise
         yield Result(store)
 
 
-def _still_open(array: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    if array is None:
+def _still_open(part: Part | None) -> Part:
+    if part is None:
         raise ValueError("this store of states is closed; its files are deleted")
-    return array
+    return part
