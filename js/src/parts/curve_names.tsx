@@ -108,7 +108,7 @@ export function Marker(props: {
         there.map((curve, i) => (
           <text
             key={curve.name}
-            class="nbviz-curves-value"
+            class="nbviz-curves-value nbviz-curves-halo"
             x={before ? x - 8 : x + 8}
             y={labels[i]}
             text-anchor={before ? "end" : "start"}
