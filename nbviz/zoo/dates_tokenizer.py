@@ -76,15 +76,19 @@ class DateTokenizer:
         """The symbols numbered `numbers`."""
         return [self.symbols[int(i)] for i in numbers]
 
-    def __call__(self, texts: str | Sequence[str], **_options: Any) -> list[int] | dict[str, torch.Tensor]:
-        """Numbers of one text; of several, a batch ``{"ids": (n, positions) int64}``, filled up with 0.
+    def __call__(self, texts: str | Sequence[str], *, return_tensors: str | None = None, **_: Any) -> Any:
+        """Numbers of one text, a list; of several, ``{"input_ids": ...}`` as the tokenizers of transformers.
 
-        Options of the tokenizers of transformers (``padding=True`` ...) are accepted and change nothing.
+        With ``return_tensors="pt"`` that is one int64 tensor (n, positions), shorter texts filled up with 0
+        at their end, else a list for each text. Further options of transformers change nothing.
         """
         if isinstance(texts, str):
             return self.encode(texts)
-        rows = [torch.tensor(self.encode(text)) for text in texts]
-        return {"ids": torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)}
+        rows = [self.encode(text) for text in texts]
+        if return_tensors is None:
+            return {"input_ids": rows}
+        tensors = [torch.tensor(row) for row in rows]
+        return {"input_ids": torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)}
 
     def __len__(self) -> int:
         return len(self.symbols)

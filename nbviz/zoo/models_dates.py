@@ -90,12 +90,12 @@ class DateTranslator(nn.Module):
         self.decoder = nn.GRUCell(embedding + 2 * hidden, hidden)
         self.readout = nn.Linear(3 * hidden, len(TARGET_SYMBOLS))
 
-    def forward(self, ids: Tensor, target: Tensor | None = None) -> Tensor:
+    def forward(self, input_ids: Tensor, target: Tensor | None = None) -> Tensor:
         """Scores of the target's symbols, before the softmax.
 
         Parameters
         ----------
-        ids : (n, positions) int64
+        input_ids : (n, positions) int64
             Numbers of the source's symbols, 0 after the end of a shorter source.
         target : (n, steps) int64, optional
             What is to be written, for teacher forcing: step i is told the symbol i - 1 of it. Without it,
@@ -105,9 +105,9 @@ class DateTranslator(nn.Module):
         -------
         (n, steps, 13) float32
         """
-        memory = self.encode(ids)
+        memory = self.encode(input_ids)
         state = self.start(memory)
-        token = torch.full((len(ids),), self.start_id, device=ids.device)
+        token = torch.full((len(input_ids),), self.start_id, device=input_ids.device)
         scores = []
         for step in range(TARGET_LENGTH if target is None else target.shape[1]):
             logits, state, _ = self.step(token, state, memory)
@@ -115,10 +115,11 @@ class DateTranslator(nn.Module):
             token = logits.argmax(1) if target is None else target[:, step]
         return torch.stack(scores, 1)
 
-    def encode(self, ids: Tensor) -> Memory:
-        """Read the sources, (n, positions) int64."""
-        mask = ids != 0
-        vectors = self.encoder(self.source_embedding(ids), mask)
+    def encode(self, source: Tensor | Mapping[str, Tensor]) -> Memory:
+        """Read the sources, (n, positions) int64, or the tokenizer's batch, which holds them."""
+        input_ids = source["input_ids"] if isinstance(source, Mapping) else source
+        mask = input_ids != 0
+        vectors = self.encoder(self.source_embedding(input_ids), mask)
         return Memory(vectors, self.attention.U(vectors), mask)
 
     def start(self, memory: Memory) -> Tensor:

@@ -185,9 +185,8 @@ def batches(
     random_of.shuffle(starts)
     for start in starts:
         some = rows[start : start + recipe.batch_size]
-        batch = tokenizer([text for text, _ in some])
-        assert isinstance(batch, dict)
-        yield batch["ids"], torch.tensor([target_of(iso) for _, iso in some])
+        batch = tokenizer([text for text, _ in some], return_tensors="pt")
+        yield batch["input_ids"], torch.tensor([target_of(iso) for _, iso in some])
 
 
 def exact(module: nn.Module, tokenizer: DateTokenizer, rows: list[WrittenDate]) -> float:
@@ -196,9 +195,8 @@ def exact(module: nn.Module, tokenizer: DateTokenizer, rows: list[WrittenDate]) 
     with torch.inference_mode():
         for start in range(0, len(rows), 500):
             some = rows[start : start + 500]
-            batch = tokenizer([row["text"] for row in some])
-            assert isinstance(batch, dict)
-            found = module(batch["ids"]).argmax(2)
+            batch = tokenizer([row["text"] for row in some], return_tensors="pt")
+            found = module(batch["input_ids"]).argmax(2)
             wanted = torch.tensor([target_of(row["iso"]) for row in some])
             right += int((found == wanted).all(1).sum())
     return right / len(rows)

@@ -13,7 +13,7 @@ import torch
 
 from nbviz import zoo
 from nbviz.core.capture import capture
-from nbviz.methods.seq2seq import StepDecoder
+from nbviz.methods.seq2seq import StepDecoder, decode
 from nbviz.zoo.additive_attention import AdditiveAttention
 from nbviz.zoo.catalogue import WEIGHTS, read_card
 from nbviz.zoo.dates import held_out_dates, is_held_out
@@ -141,7 +141,8 @@ def test_tokenizer_knows_case_accents_and_spaces():
 def test_tokenizer_fills_up_a_batch():
     tokenizer = DateTokenizer("abc")
     batch = tokenizer(["abc", "a"], padding=True, truncation=True, return_tensors="pt")
-    assert batch["ids"].tolist() == [[2, 3, 4], [2, 0, 0]]
+    assert batch["input_ids"].tolist() == [[2, 3, 4], [2, 0, 0]]
+    assert tokenizer(["abc", "a"]) == {"input_ids": [[2, 3, 4], [2]]}
     assert tokenizer.decode([2, 0, 0]) == "a"
     for empty in ("", "  "):
         with pytest.raises(ValueError, match="the text is empty"):
@@ -190,6 +191,20 @@ def test_it_fits_the_protocol(network):
     assert model.output_tokens[model.end_id] == "<end>"
     assert not any(part.training for part in model.modules())
     assert "date-attention" in zoo.list()
+
+
+def test_it_is_decoded_by_the_method(network):
+    text = "9. März 2021"
+    found = decode(network, text)
+    assert found.output_text == "2021-03-09"
+    assert found.input_tokens == tuple(text)
+    np.testing.assert_allclose(found.groups[0].weights[0, 0], translated(network, text)[1], atol=1e-6)
+    forced = decode(network, text, force={2: "9"}).output_text
+    assert forced.startswith("209")
+    assert forced.endswith("-03-09")
+    uniform = decode(network, text, uniform=True)
+    np.testing.assert_allclose(uniform.groups[0].weights, 1 / len(text), atol=1e-6)
+    assert uniform.output_text != "2021-03-09"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +276,7 @@ def test_weights_add_up_to_one_and_the_source_is_not_changed(network):
 
 def test_filling_changes_nothing(network):
     texts = ["March 9, 2021", "Donnerstag, 18. September 2042"]
-    batch = network.tokenizer(texts)["ids"]
+    batch = network.tokenizer(texts, return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         together = network.module(batch)
         memory = network.module.encode(batch)
