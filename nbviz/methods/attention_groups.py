@@ -84,19 +84,29 @@ def stack_of(path: str) -> str:
 
 
 def _names(keys: list[tuple]) -> list[str]:
-    """``"self-attention"``, with the stack's name where there are several kinds of stack."""
-    plain = Counter(kind for _, kind, *_ in keys)
-    names = []
-    for stack, kind, *_ in keys:
-        word = next((w for w in ("encoder", "decoder") if w in stack.lower()), stack.rpartition(".")[2])
-        several = kind == "self" and len(keys) > 1 and word
-        names.append(f"{word} {kind}-attention" if several or plain[kind] > 1 else f"{kind}-attention")
-    again = Counter(names)
-    full = [f"{k[0]} {n}".strip() if again[n] > 1 else n for k, n in zip(keys, names, strict=True)]
-    again = Counter(full)
+    """``"self-attention"``, with the stack's name, then its shape, where that alone would name several."""
+    stacks = [stack for stack, *_ in keys]
+    several = len({stack for stack, kind, *_ in keys if kind == "self"}) > 1
+    names = [
+        f"{_word(stack)} {kind}-attention".strip() if several and kind == "self" else f"{kind}-attention"
+        for stack, kind, *_ in keys
+    ]
+    names = _told_apart(names, stacks, "{} of {}")
+    return _told_apart(names, ["{} × {} × {}".format(*shape) for _, _, shape, _ in keys], "{} ({})")
+
+
+def _word(stack: str) -> str:
+    return next((w for w in ("encoder", "decoder") if w in stack.lower()), stack.rpartition(".")[2])
+
+
+def _told_apart(names: list[str], marks: list[str], form: str) -> list[str]:
+    """Each name with its mark, where others have the same name and another mark."""
+    of_name: dict[str, set[str]] = {}
+    for name, mark in zip(names, marks, strict=True):
+        of_name.setdefault(name, set()).add(mark)
     return [
-        f"{n} ({k[2][0]} × {k[2][1]} × {k[2][2]})" if again[n] > 1 else n
-        for k, n in zip(keys, full, strict=True)
+        form.format(name, mark) if len(of_name[name]) > 1 else name
+        for name, mark in zip(names, marks, strict=True)
     ]
 
 
