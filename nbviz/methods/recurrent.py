@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from nbviz.core.capture import probabilities
-from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent_carry import Carry, check_carries
 from nbviz.methods.recurrent_extract import LayerStates, Mismatch, register_extractor
-from nbviz.methods.recurrent_gather import gather_steps, logits_of
+from nbviz.methods.recurrent_gather import gather_steps, scores_of
+from nbviz.methods.recurrent_hold import Hold
 from nbviz.methods.recurrent_run import Layout, run
 from nbviz.methods.recurrent_states import Array, States, joined
 from nbviz.methods.recurrent_tokens import Given, sequences
@@ -34,7 +34,12 @@ __all__ = [
 _TRIES = 3  # of a pass during which the weights were trained on
 
 
-def states_steps(model: Network | nn.Module, tokens: Any, *, chunk: int | None = None) -> Steps:
+Clamp = Mapping[Any, Mapping[int, float]]
+
+
+def states_steps(
+    model: Network | nn.Module, tokens: Any, *, chunk: int | None = None, clamp: Clamp | None = None
+) -> Steps:
     """Run a recurrent model over a sequence and tell the states of all its layers, step by step.
 
     The recurrent modules may be anywhere in the model: ``nn.LSTM``, ``nn.GRU``, ``nn.RNN`` (several layers,
@@ -58,6 +63,10 @@ def states_steps(model: Network | nn.Module, tokens: Any, *, chunk: int | None =
     chunk : int, optional
         Steps run at once, to bound the memory of a pass; the state is carried on exactly, see
         :func:`states_chunks`. Default: the whole sequence.
+    clamp : mapping, optional
+        ``{layer: {cell: value}}``: cells held at a value at every step (0 switches one off), which the
+        recurrence itself, the layers above and all later parts of the model then see. Of an LSTM it is c
+        that is held, and h follows; of others h. ``{(layer, "hidden"): {cell: value}}`` holds h of an LSTM.
 
     Raises
     ------
@@ -65,7 +74,8 @@ def states_steps(model: Network | nn.Module, tokens: Any, *, chunk: int | None =
         If the model has no recurrent layer, raises, or does not compute what its layers' classes say;
         with ``chunk`` also if its state cannot be carried.
     TypeError, ValueError
-        If ``tokens`` is none of the above, is empty, or holds what the tokenizer does not know.
+        If ``tokens`` is none of the above, is empty, or holds what the tokenizer does not know; if
+        ``clamp`` has another form, or names a layer or a cell that does not exist.
 
     References
     ----------
@@ -73,16 +83,17 @@ def states_steps(model: Network | nn.Module, tokens: Any, *, chunk: int | None =
     Elman 1990, all in the form that PyTorch documents for its modules.
     """
     network = Network.of(model)
+    hold = Hold.of(clamp)
     parts = sequences(network, tokens)
     if chunk is not None:
-        yield from _chunked(network, parts, chunk)
+        yield from _chunked(network, parts, chunk, hold)
         return
     layout = Layout()
     found: list[States] = []
     total = sum(part.steps or 0 for part in parts)
     done = 0
     for part in parts:
-        one = yield from _pass_steps(network, part, layout, quiet=len(parts) > 1)
+        one = yield from _pass_steps(network, part, layout, Carry(), hold, quiet=len(parts) > 1)
         found.append(one)
         done += len(one)
         if len(parts) > 1:
@@ -153,47 +164,48 @@ def next_token(model: Network | nn.Module, tokens: Any) -> Array:
     steps = parts[0].steps
     if steps is None:
         steps = max(call.steps or 1 for chains in found.watch.chains.values() for c in chains for call in c)
-    logits = logits_of(found.output, steps, None)
-    if logits is None:
-        shape = None if found.output is None else tuple(found.output.shape)
-        raise ModelError(
-            f"the model's output, {shape}, is not one row of scores for each of the {steps} steps. "
-            "If it has several outputs, say which: Network(model, output=...)."
-        )
-    return probabilities(logits)
+    return probabilities(scores_of(found, steps))
 
 
 def _pass_steps(
-    network: Network, given: Given, layout: Layout, carry: Carry | None = None, *, quiet: bool = False
-) -> Any:
+    network: Network, given: Given, layout: Layout, carry: Carry, hold: Hold | None, *, quiet: bool
+) -> Generator[Progress, None, States]:
     """One pass and its states; again where the weights were trained on in the middle of it."""
+    replace_output = None if hold is None else hold.replace
     for attempt in range(_TRIES):
         version = network.version
-        found = run(network, given, layout, carried=None if carry is None else carry.states)
         try:
-            steps = gather_steps(network, given, found)
+            found = run(network, given, layout, carried=carry.states, replace=replace_output)
+            events = gather_steps(network, given, found)
             while True:
                 try:
-                    event = next(steps)
+                    event = next(events)
                 except StopIteration as end:
-                    if carry is not None:
-                        carry.states = found.watch.ends()
-                    return end.value
+                    result: States = end.value
+                    break
                 if not quiet:
                     yield event
         except Mismatch:
             if attempt == _TRIES - 1 or network.version == version:
                 raise
+            continue
+        carry.states = found.watch.ends()
+        if hold is not None:
+            hold.verify(result)
+            result = replace(result, notes=(*result.notes, hold.note()))
+        return result
     raise AssertionError("unreachable")
 
 
-def _chunks(network: Network, parts: list[Given], chunk: int) -> Iterator[States]:
-    for event in _chunk_steps(network, parts, chunk):
+def _chunks(network: Network, parts: list[Given], chunk: int, hold: Hold | None = None) -> Iterator[States]:
+    for event in _chunk_steps(network, parts, chunk, hold):
         if not isinstance(event, Progress):
             yield event
 
 
-def _chunk_steps(network: Network, parts: list[Given], chunk: int) -> Iterator[States | Progress]:
+def _chunk_steps(
+    network: Network, parts: list[Given], chunk: int, hold: Hold | None
+) -> Iterator[States | Progress]:
     if chunk < 1:
         raise ValueError(f"chunk={chunk}: 1 step or more is wanted")
     layout = Layout()
@@ -207,15 +219,15 @@ def _chunk_steps(network: Network, parts: list[Given], chunk: int) -> Iterator[S
         assert part.steps is not None
         for here in range(0, part.steps, chunk):
             piece = part.part(here, min(here + chunk, part.steps))
-            found: States = yield from _pass_steps(network, piece, layout, carry, quiet=True)
+            found: States = yield from _pass_steps(network, piece, layout, carry, hold, quiet=True)
             yield replace(found, start=start, boundaries=(0,) if here == 0 else ())
             start += len(found)
 
 
-def _chunked(network: Network, parts: list[Given], chunk: int) -> Steps:
+def _chunked(network: Network, parts: list[Given], chunk: int, hold: Hold | None) -> Steps:
     total = sum(part.steps or 0 for part in parts)
     found: list[States] = []
-    for one in _chunks(network, parts, chunk):
+    for one in _chunks(network, parts, chunk, hold):
         found.append(one)
         yield Progress(one.start + len(one), total, "steps")
     yield Result(joined(found))

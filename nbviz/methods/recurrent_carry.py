@@ -48,8 +48,8 @@ def check_carries(network: Network, given: Given, layout: Layout) -> None:
         for one, other in zip(state, carried, strict=True)
     ]
     once, parts = (
-        logits_of(whole.output, steps, None),
-        [logits_of(first.output, half, None), logits_of(second.output, steps - half, None)],
+        logits_of(whole, steps),
+        [logits_of(first, half), logits_of(second, steps - half)],
     )
     if once is not None and parts[0] is not None and parts[1] is not None:
         end = torch.from_numpy(parts[1]).to(network.dtype)

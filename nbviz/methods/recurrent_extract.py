@@ -117,8 +117,8 @@ def extract(calls: Sequence[Call]) -> Iterator[LayerStates]:
     """The states of calls of one module that follow each other, not compared yet."""
     module = calls[0].module
     function = custom_extractor(module)
-    if calls[0].states is not None:
-        each = [list(call.states) for call in calls]
+    if any(call.states is not None for call in calls):
+        each = [list(extract([call])) if call.states is None else call.states for call in calls]
     elif function is not None:
         each = [_checked_custom(module, function(call)) for call in calls]
     elif isinstance(module, CELLS):
@@ -209,7 +209,7 @@ def _sequence(call: Call) -> Iterator[LayerStates]:
             hidden = hidden.flip(0) if direction else hidden
         else:
             hidden = hidden_states(weights, sequence, first[0], first[1] if len(first) > 1 else None)
-        states = _follow(weights, sequence, hidden, first)
+        states = follow(weights, sequence, hidden, first)
         states.checks.append(("last hidden state", hidden[-1], last[0]))
         if states.cell is not None:
             states.checks.append(("last cell state", states.cell[-1], last[1]))
@@ -217,10 +217,10 @@ def _sequence(call: Call) -> Iterator[LayerStates]:
         outputs.append(hidden.flip(0) if direction else hidden)
         if len(outputs) == directions:
             inputs, outputs = torch.cat(outputs, -1), []
-        yield _flipped(states) if direction else states
+        yield flipped(states) if direction else states
 
 
-def _follow(weights: Weights, inputs: Tensor, hidden: Tensor, first: list[Tensor]) -> LayerStates:
+def follow(weights: Weights, inputs: Tensor, hidden: Tensor, first: list[Tensor]) -> LayerStates:
     """Gates and c of a layer whose hidden states are known, checked against them."""
     kind = working_type(hidden)
     weights, states = weights.to(kind), hidden.to(kind)
@@ -232,7 +232,7 @@ def _follow(weights: Weights, inputs: Tensor, hidden: Tensor, first: list[Tensor
     return LayerStates("", weights.kind, states, cell, found, [("hidden states", again, hidden)])
 
 
-def _flipped(states: LayerStates) -> LayerStates:
+def flipped(states: LayerStates) -> LayerStates:
     """The steps of a reverse direction, each at the step of the text that it read."""
     states.hidden = states.hidden.flip(0)
     states.cell = None if states.cell is None else states.cell.flip(0)

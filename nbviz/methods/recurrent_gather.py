@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -76,30 +75,39 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
             gate: {name: _array(s.gates[gate]) for name, s in layers.items() if gate in s.gates}
             for gate in gate_names
         },
-        logits=logits_of(found.output, length, own),
+        logits=logits_of(found, length),
         notes=tuple(notes),
         _output=own,
     )
 
 
-def logits_of(output: Tensor | None, steps: int, own: Array | None) -> Array | None:
-    """The model's output as (time, vocabulary) float32; None if it is not one row per step.
-
-    An output that is the recurrent module's own is its hidden states, not scores of tokens.
-    """
-    if output is None or not output.is_floating_point():
+def logits_of(found: Pass, steps: int) -> Array | None:
+    """The model's output as (time, vocabulary) float32; None if it is not one row of scores per step."""
+    rows = found.output
+    if rows is None or not rows.is_floating_point() or found.ends_in_states:
         return None
-    rows = output
-    if rows.ndim == 3:
-        if 1 not in rows.shape[:2]:
-            return None
+    if rows.ndim == 3 and 1 in rows.shape[:2]:
         rows = rows[0] if rows.shape[0] == 1 else rows[:, 0]
-    if rows.ndim != 2 or len(rows) != steps:
-        return None
-    array = _array(rows)
-    if own is not None and array.shape == own.shape and np.array_equal(array, own, equal_nan=True):
-        return None
-    return array
+    return _array(rows) if rows.ndim == 2 and len(rows) == steps else None
+
+
+def scores_of(found: Pass, steps: int) -> Array:
+    """As :func:`logits_of`.
+
+    Raises
+    ------
+    ModelError
+        If the model predicts no next token.
+    """
+    logits = logits_of(found, steps)
+    if logits is not None:
+        return logits
+    what = "" if found.output is None else f", {tuple(found.output.shape)}"
+    also = " (it is that of a recurrent layer)" if found.ends_in_states else ""
+    raise ModelError(
+        f"the model's output{what}, is not one row of scores for each of the {steps} steps{also}: it "
+        "predicts no next token. If it has several outputs, say which: Network(model, output=...)."
+    )
 
 
 def _groups(watch: Watch, steps: int | None) -> tuple[list[tuple[str, list[Call]]], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
@@ -31,6 +32,13 @@ class Pass:
     output: Tensor | None
     watch: Watch
 
+    @property
+    def ends_in_states(self) -> bool:
+        """Whether the output is that of a recurrent module: hidden states, not scores of tokens."""
+        return self.output is not None and any(
+            _ends_with(self.output, chain[-1]) for chains in self.watch.chains.values() for chain in chains
+        )
+
 
 def run(
     network: Network,
@@ -39,7 +47,7 @@ def run(
     *,
     keep: bool = True,
     carried: Mapping[str, list[State]] | None = None,
-    replace: Callable[[str, Call], Any] | None = None,
+    replace: Callable[[str, int, Call], Any] | None = None,
 ) -> Pass:
     """Run the model on one sequence, without gradients.
 
@@ -88,11 +96,21 @@ def run(
 
 
 def _picked(network: Network, output: Any) -> Tensor | None:
-    if isinstance(output, nn.utils.rnn.PackedSequence):
-        return None
-    if isinstance(output, tuple) and output and isinstance(output[0], nn.utils.rnn.PackedSequence):
-        return None
+    first = output[0] if type(output) is tuple and output else output
+    if isinstance(first, PackedSequence) and network.output is None:
+        return None  # of several sequences, or of one that only recurrent layers read
     return network.pick(output).detach().clone()
+
+
+def _ends_with(output: Tensor, call: Call) -> bool:
+    own = call.output
+    while isinstance(own, tuple) and not isinstance(own, PackedSequence):
+        own = own[0]
+    own = own.data if isinstance(own, PackedSequence) else own
+    if not isinstance(own, Tensor) or own.ndim == 0 or output.ndim == 0 or own.shape[-1] != output.shape[-1]:
+        return False
+    values = output.reshape(-1)[-own.numel() :]  # a single call of a loop gave the last row only
+    return own.dtype == values.dtype and torch.equal(values, own.reshape(-1))
 
 
 def _is_time_first(modules: Mapping[str, nn.Module]) -> bool:

@@ -66,7 +66,7 @@ class Watch:
     carried : dict of str to list of State
         State that the first call of each chain begins with, by module; empty: as the model says.
     replace : callable, optional
-        ``replace(name, call)`` gives the output to hand on instead, or None.
+        ``replace(name, number of the chain, call)`` gives the output to hand on instead, or None.
     chains : dict of str to list of list of Call
         By module, in the order of their first calls. Calls of which each begins with the state that
         another one left follow it in its chain.
@@ -75,7 +75,7 @@ class Watch:
     modules: Mapping[str, nn.Module]
     keep: bool = True
     carried: Mapping[str, list[State]] = field(default_factory=dict)
-    replace: Callable[[str, Call], Any] | None = None
+    replace: Callable[[str, int, Call], Any] | None = None
     chains: dict[str, list[list[Call]]] = field(default_factory=dict)
     _weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     _pending: dict[str, int] = field(default_factory=dict)
@@ -126,16 +126,16 @@ class Watch:
                     self._weights[name] = weights_of(module)
                 call.weights = self._weights[name]
                 call.args, call.kwargs, call.output = copied(args), copied(kwargs), copied(output)
-            handed_on = None if self.replace is None else self.replace(name, call)
+            handed_on = None if self.replace is None else self.replace(name, self._pending[name], call)
             if handed_on is not None:
                 call.after = _state_after(module, args, kwargs, handed_on)
             if not self.keep:
-                call.args, call.kwargs, call.output = (), {}, None
+                call.args, call.kwargs = (), {}
             chains, number = self.chains[name], self._pending[name]
             if number == len(chains):
                 chains.append([])
-            if not self.keep:
-                chains[number].clear()  # the last call is enough to carry on
+            if not self.keep and chains[number]:  # the last call is enough to carry on
+                call.steps = (call.steps or 0) + (chains[number].pop().steps or 0)
             chains[number].append(call)
             return handed_on
 
