@@ -13,6 +13,7 @@ _WHERE = {
     "Samples": "nbviz.core.samples",
     "InvarianceExplorer": "nbviz.views.invariance_explorer",
     "CorrespondenceAnalysis": "nbviz.views.correspondence_analysis",
+    "HiddenStates": "nbviz.views.hidden_states",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "ReceptiveField": "nbviz.views.receptive_field",
@@ -22,6 +23,7 @@ _MODULES = ("core", "methods", "views", "zoo")
 __all__ = [
     "CorrespondenceAnalysis",
     "InvarianceExplorer",
+    "HiddenStates",
     "LayerExplorer",
     "Network",
     "OcclusionPainter",
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from nbviz.core.samples import Samples
     from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
     from nbviz.views.invariance_explorer import InvarianceExplorer
+    from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField

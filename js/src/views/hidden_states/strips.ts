@@ -1,0 +1,113 @@
+// What stands under the lines, a column per step: the token, the brush, a chosen annotation, the tokens
+// that the model expects next, the number of the step.
+import { toCss, VIRIDIS } from "../../parts/colours";
+import { type Place, stepsInSight } from "./lines";
+import { glyph, type Track } from "./track";
+
+export interface Annotation {
+  name: string;
+  /** One value per step shown, in 0..1 of its range; NaN where there is none. */
+  values: Float32Array;
+  /** Colours of categories, by value * (n - 1); null for a magnitude. */
+  palette: string[] | null;
+}
+
+export interface Strips {
+  track: Track;
+  counts: Uint16Array;
+  annotation: Annotation | null;
+  showNext: boolean;
+  symbols: string[];
+  colours: { text: string; muted: string; line: string; accent: string; page: string };
+}
+
+const TOKENS = 20;
+const BRUSH = 14;
+const NOTE = 12;
+const NEXT = 15;
+const STEPS = 16;
+const MIN_LETTER = 7; // pixels a step must have for its letter to be drawn
+
+/** Height of everything under the lines, in pixels. */
+export function stripHeight(s: Strips): number {
+  const next = s.showNext ? s.track.meta.best * NEXT + 4 : 0;
+  return TOKENS + BRUSH + (s.annotation ? NOTE : 0) + next + STEPS;
+}
+
+export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Place): void {
+  const { meta } = s.track;
+  const [first, last] = stepsInSight(s.track, p);
+  const most = Math.max(1, ...s.counts);
+  const top = p.top + p.height + 2;
+  const xOf = (t: number) => t * p.step - p.offset;
+  const letters = p.step >= MIN_LETTER;
+  context.clearRect(0, top, p.width, stripHeight(s));
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = `13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
+  for (let t = first; t < last; t++) {
+    if (s.counts[t]) {
+      context.globalAlpha = (0.85 * s.counts[t]) / most;
+      context.fillStyle = s.colours.accent;
+      context.fillRect(xOf(t), top, p.step, TOKENS);
+      context.globalAlpha = 1;
+    }
+    if (letters) {
+      context.fillStyle = s.counts[t] > 0.6 * most ? s.colours.page : s.colours.text;
+      context.fillText(glyph(meta.tokens[t]), xOf(t) + p.step / 2, top + TOKENS / 2, p.step);
+    }
+  }
+  let y = top + TOKENS + BRUSH;
+  if (s.annotation) {
+    for (let t = first; t < last; t++) {
+      const value = s.annotation.values[t];
+      if (Number.isNaN(value)) continue;
+      const { palette } = s.annotation;
+      context.fillStyle = palette
+        ? palette[Math.round(value * (palette.length - 1))]
+        : toCss(VIRIDIS[Math.round(value * (VIRIDIS.length - 1))]);
+      context.fillRect(xOf(t), y, Math.max(1, p.step - 0.5), NOTE - 3);
+    }
+    y += NOTE;
+  }
+  if (s.showNext) {
+    context.font = `11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
+    for (let t = first; t < last && letters; t++) {
+      for (let k = 0; k < meta.best; k++) {
+        const share = s.track.nextShare[t * meta.best + k] / 255;
+        if (share < 0.02) continue;
+        // Under each token what was expected in its place, so that right and wrong stand under one another.
+        const column = t + 1;
+        const symbol = s.symbols[s.track.next[t * meta.best + k]] ?? "";
+        const right = symbol === meta.tokens[column];
+        context.globalAlpha = 0.25 + 0.75 * share;
+        context.fillStyle = right ? s.colours.accent : s.colours.text;
+        context.font = `${right ? "bold " : ""}11px ui-monospace, "DejaVu Sans Mono", Menlo, monospace`;
+        context.fillText(glyph(symbol), xOf(column) + p.step / 2, y + k * NEXT + NEXT / 2, p.step);
+      }
+    }
+    context.globalAlpha = 1;
+    y += meta.best * NEXT + 4;
+  }
+  drawNumbers(context, s, p, y, first, last);
+}
+
+function drawNumbers(
+  context: CanvasRenderingContext2D,
+  s: Strips,
+  p: Place,
+  y: number,
+  first: number,
+  last: number,
+): void {
+  const every = [5, 10, 20, 50, 100, 200, 500].find((n) => n * p.step >= 46) ?? 1000;
+  context.font = "10px system-ui, sans-serif";
+  context.fillStyle = s.colours.muted;
+  for (let t = first; t < last; t++) {
+    const number = s.track.meta.first + t;
+    if (number % every === 0) context.fillText(String(number), (t + 0.5) * p.step - p.offset, y + STEPS / 2);
+    if (s.track.meta.boundaries.includes(t)) {
+      context.fillRect(t * p.step - p.offset - 0.5, p.top, 1, p.height);
+    }
+  }
+}

@@ -1,0 +1,201 @@
+"""What the hidden-state explorer sends: the states that are drawn, and a picture of selection and matches.
+
+The other half is js/src/views/hidden_states/meta.ts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbviz.methods.annotation_enrichment import Enrichment
+from nbviz.methods.state_track import StateTrack
+from nbviz.views.frames import Frame
+
+if TYPE_CHECKING:
+    from nbviz.views.hidden_states import StatesPicture
+
+LETTERS = (24, 64)
+"""Steps before a match, and steps in all, in a row of matches: where tokens are characters."""
+
+WORDS = (5, 13)
+"""The same where tokens are words."""
+
+OUTSIDE = 255
+MOST_CATEGORIES = 20
+MOST_ROWS = 12
+
+
+def encode_track(track: StateTrack) -> dict[str, Any]:
+    """The states that are drawn, for the trait ``track``: cell-major levels, expected tokens, loss."""
+    meta = {
+        "key": track.key,
+        "first": track.first,
+        "steps": len(track.levels),
+        "total": track.total,
+        "tokens": track.tokens,
+        "layers": [{"name": x.name, "from": x.start, "cells": x.cells} for x in track.layers],
+        "quantity": track.quantity,
+        "signed": track.signed,
+        "scale": track.scale,
+        "boundaries": [int(s) - track.first for s in track.starts if 0 < s - track.first < len(track.levels)],
+        "best": track.next_ids.shape[1],
+    }
+    arrays: list[np.ndarray] = [
+        np.ascontiguousarray(track.levels.T),
+        track.next_ids.astype(np.uint16),
+        np.round(255 * track.next_shares).astype(np.uint8),
+        track.loss.astype(np.float32),
+    ]
+    return {
+        "meta": meta,
+        "dtypes": [a.dtype.name for a in arrays],
+        "buffers": [np.ascontiguousarray(a).data.cast("B") if a.size else b"" for a in arrays],
+    }
+
+
+def encode_picture(picture: StatesPicture, symbols: list[str]) -> Frame:
+    """A picture: what is selected, where else it is, what the annotations say, what a change does."""
+    track = picture.track
+    shown = slice(track.first, track.first + len(track.levels))
+    name = picture.annotation
+    values = (picture.annotations or {}).get(name)
+    there = (picture.corpus_annotations or {}).get(name)
+    scale = (
+        None if values is None and there is None else _scale_of([v for v in (values, there) if v is not None])
+    )
+    meta: dict[str, Any] = {
+        "key": track.key,
+        "cells": [track.to_model(int(cell)) for cell in picture.selection.cells],
+        "signs": [int(sign) for sign in picture.selection.signs],
+        "threshold": picture.selection.threshold,
+        "matches": None,
+        "searching": picture.searching,
+        "enriched": _enriched(picture.enriched),
+        "intervention": None,
+        "annotation": None,
+        "notes": list(picture.notes),
+    }
+    counts, notes = np.zeros(0, np.uint8), np.zeros(0, np.float32)
+    if picture.matches is not None:
+        meta["matches"], counts, notes = _matches(picture, symbols, there, scale)
+    drawn = np.zeros(0, np.float32)
+    if scale is not None:
+        meta["annotation"] = {"name": name, "domain": scale["domain"], "categories": scale["categories"]}
+        drawn = (
+            np.full(len(track.levels), np.nan, np.float32)
+            if values is None
+            else _shares(values[shown], scale)
+        )
+    if picture.intervention is not None:
+        change = picture.intervention
+        meta["intervention"] = {
+            "cells": [f"{layer} · {cell}" for layer, cell in change.cells],
+            "value": change.value,
+            "before": change.before,
+            "after": change.after,
+            "prompt": "".join(track.all_tokens[-40:]),
+            "plain": "".join(change.plain),
+            "changed": "".join(change.changed),
+        }
+    return Frame(meta, [counts, drawn, notes])
+
+
+def _matches(
+    picture: StatesPicture, symbols: list[str], values: np.ndarray | None, scale: dict[str, Any] | None
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    matches, corpus = picture.matches, picture.corpus
+    assert matches is not None
+    assert corpus is not None
+    tokens, total = corpus.tokens, len(corpus.tokens)
+    around = tokens[int(matches.starts[0]) :][:200] if len(matches.starts) else []
+    before, width = LETTERS if sum(map(len, around)) <= 2 * len(around) else WORDS
+    at = matches.starts[:, None] - before + np.arange(width)
+    inside = (at >= 0) & (at < total)
+    at = np.clip(at, 0, max(0, total - 1))
+    counts = np.where(inside, np.minimum(matches.count[at], OUTSIDE - 1), OUTSIDE).astype(np.uint8)
+    shares = np.zeros(0, np.float32)
+    if scale is not None:
+        shares = np.full(at.shape, np.nan, np.float32)
+        if values is not None:
+            shares = np.where(inside, _shares(values, scale)[at], np.nan).astype(np.float32)
+    rows = []
+    for i, (start, length) in enumerate(zip(matches.starts.tolist(), matches.lengths.tolist(), strict=True)):
+        last = start + length - 1
+        following: list[tuple[str, float]] = []
+        if corpus.next_ids is not None and corpus.next_shares is not None:
+            following = [
+                (symbols[token] if token < len(symbols) else str(token), round(float(share), 3))
+                for token, share in zip(corpus.next_ids[last], corpus.next_shares[last], strict=True)
+            ]
+        rows.append(
+            {
+                "start": start,
+                "length": length,
+                "fit": int(matches.intersection[i]),
+                "union": int(matches.union[i]),
+                "tokens": [tokens[a] if ok else "" for a, ok in zip(at[i], inside[i], strict=True)],
+                "before": before,
+                "next": following,
+            }
+        )
+    meta = {
+        "rows": rows,
+        "steps": total,
+        "cells": corpus.store.n_cells,
+        "runs": int(matches.n_runs),
+        "seconds": float(matches.seconds),
+        "width": width,
+        "inText": picture.in_text,
+    }
+    return meta, counts.ravel(), shares.ravel()
+
+
+def _scale_of(parts: list[np.ndarray]) -> dict[str, Any]:
+    """How the values of an annotation become shares of a range, or categories."""
+    values = np.concatenate(parts)
+    if values.dtype.kind in "OUSb":
+        categories = sorted({str(v) for v in values.tolist()})[:MOST_CATEGORIES]
+        return {"categories": categories, "domain": [0.0, float(max(1, len(categories) - 1))]}
+    finite = values[np.isfinite(values.astype(np.float64))].astype(np.float64)
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    return {"categories": [], "domain": [low, high if high > low else low + 1.0]}
+
+
+def _shares(values: np.ndarray, scale: dict[str, Any]) -> np.ndarray:
+    low, high = scale["domain"]
+    if scale["categories"]:
+        number = {name: i for i, name in enumerate(scale["categories"])}
+        found = np.array([number.get(str(v), np.nan) for v in values.tolist()], np.float32)
+        return found / np.float32(high)
+    return ((values.astype(np.float64) - low) / (high - low)).astype(np.float32)
+
+
+def _enriched(found: dict[str, Enrichment]) -> list[dict[str, Any]]:
+    """Rows of the table, those that stand out most first; of a yes-or-no annotation only the yes."""
+    rows: list[dict[str, Any]] = []
+    for name, one in found.items():
+        for i, label in enumerate(one.labels):
+            if label == "False" or not np.isfinite(one.inside[i]):
+                continue
+            draws = one.random[:, i]
+            rows.append(
+                {
+                    "name": name,
+                    "kind": "mean" if one.kind == "scalar" else "share",
+                    "category": "" if one.kind == "scalar" or label == "True" else label,
+                    "inside": float(one.inside[i]),
+                    "base": float(one.base[i]),
+                    "random": [
+                        float(np.quantile(draws, 0.025)),
+                        float(draws.mean()),
+                        float(np.quantile(draws, 0.975)),
+                    ]
+                    if len(draws)
+                    else None,
+                    "p": float(one.p_value[i]) if np.isfinite(one.p_value[i]) else None,
+                }
+            )
+    rows.sort(key=lambda row: (1.0 if row["p"] is None else row["p"], -abs(row["inside"] - row["base"])))
+    return rows[:MOST_ROWS]
