@@ -22,8 +22,8 @@ _MODULES = ("core", "methods", "views", "zoo")
 
 __all__ = [
     "CorrespondenceAnalysis",
-    "InvarianceExplorer",
     "HiddenStates",
+    "InvarianceExplorer",
     "LayerExplorer",
     "Network",
     "OcclusionPainter",
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
     from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
-    from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.hidden_states import HiddenStates
+    from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField
