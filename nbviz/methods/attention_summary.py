@@ -19,8 +19,8 @@ Array = NDArray[np.float32]
 def entropy(group: AttentionGroup) -> Array:
     """Mean entropy of each head's rows in bits, (layers, heads).
 
-    0: all weight on one column; log₂ of the number of columns: all alike. Rows that may look at one column at most say nothing (their entropy must be 0) and are left out; NaN
-    where no row is left.
+    0: all weight on one column; log₂ of the number of columns: all alike. Rows that may look at one column
+    at most say nothing (their entropy must be 0) and are left out; NaN where no row is left.
     """
     w = group.weights
     bits = -np.where(w > 0, w * np.log2(np.where(w > 0, w, 1)), 0).sum(-1)
