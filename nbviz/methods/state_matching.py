@@ -161,9 +161,7 @@ def match_states(
         keep &= (starts + lengths <= span[0]) | (starts >= span[1])
     starts, lengths, level = starts[keep], lengths[keep], level[keep]
     fits = Fits(store, found, around, searched)
-    intersection = level  # right already if no cell can be missing
-    if most or around != (0, 0):
-        intersection = fits.selected(starts, lengths, chosen, sides)
+    intersection = _intersections(fits, (starts, lengths, level), chosen, sides, limit)
     best, fitting = _best(fits, starts, lengths, intersection, limit)
     return Matches(
         starts=starts[best],
@@ -200,7 +198,8 @@ def _runs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Starts, lengths and levels of the maximal runs of at least n, n - 1, ... n - most cells, each once.
 
-    A run found at several levels has the highest of them: all of its steps have so many cells on.
+    A run found at several levels has the highest of them. That bounds its intersection: were more cells
+    on at all of its steps, it would be a maximal run of so many cells, too.
     """
     starts, ends, levels = [], [], []
     for level in range(n_cells, n_cells - most - 1, -1):
@@ -219,6 +218,27 @@ def _runs(
         _, first = np.unique(all_starts * (store.n_steps + 1) + all_ends, return_index=True)
         all_starts, all_ends, all_levels = all_starts[first], all_ends[first], all_levels[first]
     return all_starts, all_ends - all_starts, all_levels
+
+
+def _intersections(
+    fits: Fits,
+    runs: tuple[NDArray, NDArray, NDArray],
+    cells: NDArray[np.int64],
+    signs: NDArray[np.int8],
+    limit: int,
+) -> NDArray[np.int64]:
+    """Selected cells that fit each run; -1 for runs that ``limit`` others are ahead of in any case."""
+    starts, lengths, level = runs
+    found = np.full(len(starts), -1)
+    for bound in np.unique(level)[::-1]:
+        if np.count_nonzero(found > bound) >= limit:
+            break
+        group = np.flatnonzero(level == bound)
+        if bound == len(cells) and fits.margins == (0, 0):
+            found[group] = bound
+        else:
+            found[group] = fits.selected(starts[group], lengths[group], cells, signs)
+    return found
 
 
 def _best(

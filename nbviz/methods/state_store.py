@@ -243,7 +243,8 @@ class StateStore:
         """
         if starts is not None and chunks_are_sequences:
             raise ValueError("give starts, or chunks_are_sequences=True, not both")
-        own = tempfile.TemporaryDirectory(prefix="nbviz-states-", dir=folder)
+        # Windows does not delete a file that is still mapped: what is left there goes with the folder
+        own = tempfile.TemporaryDirectory(prefix="nbviz-states-", dir=folder, ignore_cleanup_errors=True)
         try:
             written = LevelFile(Path(own.name) / "by_step")
             for chunk in chunks:
