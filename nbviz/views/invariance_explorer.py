@@ -93,7 +93,7 @@ class InvarianceExplorer(View):
     """Layers whose features are compared; empty for the first with weights and the last hidden one."""
 
     target = t.Int(-1, min=-1).tag(sync=True, parameter=True)
-    """Class whose probability is followed; -1 for the true one, or the most probable if there are no labels."""
+    """Class whose probability is followed; -1 for the true one, without labels the most probable one."""
 
     sample = t.Int(0, min=0).tag(sync=True, parameter=True)
     """Which of the samples is moved."""
@@ -197,7 +197,7 @@ class InvarianceExplorer(View):
             self.publish(value=float(curves.values[_nearest(curves, wanted)]))
 
     def _true_class(self, row: int) -> int:
-        """The label of a sample as a class of the model, by name where both have names; -1 if there is none."""
+        """The label of a sample as a class of the model, by name where both have names; -1 for none."""
         samples, classes = self._samples, self.specimen["classes"]
         if samples is None or samples.labels is None or samples.labels.dtype.kind not in "iu":
             return -1

@@ -90,10 +90,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   shell.root.classList.add("nbviz-invariance");
   for (const sheet of [curvesCss, css]) addStyle(shell.root, sheet);
 
-  function point(index: number): void {
-    shell.channel.assign({ value: data!.values[index] });
-  }
-
   /** Large pictures come one at a time: the marked one, when the one before is there. */
   function ask(value: number): void {
     if (!data || data.tile[0] === data.size[0] || full?.value === value) return;
@@ -109,7 +105,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function drawNow(): void {
     scheduled = 0;
     if (!data?.values.length || signal.aborted) return;
-    const known = data;
+    const known = data; // what is drawn now: a pointer may come before the next frame is
+    const onPoint = (index: number) => shell.channel.assign({ value: known.values[index] });
     const at = nearest(data.values, Number(model.get("value")));
     const { classes, signal: isSignal } = specimen();
     ask(data.values[at]);
@@ -124,7 +121,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         relative: model.get("measure") === "relative",
         dark: shell.theme().dark,
         height: Number(model.get("height")),
-        onPoint: point,
+        onPoint,
         onLayers: (layers) => shell.channel.set({ layers }),
       }),
       shell.stage,
@@ -136,7 +133,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         axisTitle: axisTitle(data, isSignal),
         className: (index) => classes[index] ?? `class ${index}`,
         describe: (value) => strength(known, value),
-        onPoint: point,
+        onPoint,
       }),
     );
   }

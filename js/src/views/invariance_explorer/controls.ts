@@ -178,11 +178,12 @@ export const percent = (share: number) =>
 export function factsOf(data: ExplorerData, specimen: ExplorerSpecimen): Fact[] {
   const facts: Fact[] = [];
   const name = (index: number) => specimen.classes[index] ?? `class ${index}`;
-  if (data.name)
-    facts.push({ text: data.trueClass < 0 ? data.name : `${data.name}: ${name(data.trueClass)}` });
+  const which = data.trueClass < 0 ? "" : `true class ${name(data.trueClass)}`;
+  const sample = [data.name, which].filter(Boolean).join(", ");
+  if (sample) facts.push({ text: sample });
   if (data.clean !== null) {
     facts.push({
-      text: `${data.targetName} ${percent(data.clean)} as given`,
+      text: `${data.targetName}: ${percent(data.clean)} as given`,
       tip: "Probability of the class that is followed, for the picture that was not moved",
     });
   }

@@ -1,6 +1,6 @@
 // Side by side: the marked picture, the distance of its features, the probability of its class.
 import { classPalette, toCss } from "../../parts/colours";
-import { Curves, curveColours, type Rule } from "../../parts/curves";
+import { Curves, curveColours, plain, type Rule } from "../../parts/curves";
 import { Swatch } from "../../parts/legend";
 import { axisTitle, percent, strength } from "./controls";
 import { distancesOf, type ExplorerData, type ExplorerSpecimen, tileOf } from "./meta";
@@ -48,13 +48,15 @@ function PicturePanel({ data, specimen, at, full, dark, onPoint }: PanelsProps) 
       <figcaption aria-live="polite">
         <span>{what}</span>
         {top >= 0 && (
-          <strong data-other={top !== data.target || undefined}>
-            {name(top)} {percent(data.topProbability[at])}
-          </strong>
+          <span title="The class with the highest probability for this picture">
+            most probable: <strong data-other={top !== data.target || undefined}>{name(top)}</strong>,{" "}
+            {percent(data.topProbability[at])}
+          </span>
         )}
         {top >= 0 && top !== data.target && (
           <span>
-            {data.targetName} {percent(data.probability[at])}
+            {data.target === data.trueClass ? "true class" : "class"} {data.targetName}:{" "}
+            {percent(data.probability[at])}
           </span>
         )}
       </figcaption>
@@ -137,6 +139,7 @@ function DistancePanel({ data, specimen, at, relative, dark, height, onPoint, on
           colour: colours[row],
           values: distancesOf(data, row, relative),
         }))}
+        formatY={(distance) => plain(Number(distance.toPrecision(3)))}
         rules={rulesOf(data)}
         height={height}
         at={at}

@@ -86,6 +86,7 @@ export function Strip({ data, at, axisTitle, className, describe, onPoint }: Str
         max={Math.max(0, values.length - 1)}
         step={1}
         value={at}
+        onKeyDown={(event) => event.stopPropagation()} // JupyterLab would take the arrow keys for itself
         onInput={(event) => onPoint(Number(event.currentTarget.value))}
       />
     </div>
