@@ -34,7 +34,8 @@ class CharacterRNN(nn.Module):
     Notes
     -----
     Input ``(n, time)`` ids, int64; output ``(n, time, symbols)``, scores before the softmax; those at step t
-    are for the character at step t + 1. The layers are ``embedding``, ``rnn`` and ``output``.
+    are for the character at step t + 1. The layers are ``embedding``, ``rnn`` and ``output``. The forget
+    gates of an LSTM start open, with a bias of 1 (Jozefowicz, Zaremba and Sutskever 2015).
     """
 
     def __init__(
@@ -44,6 +45,9 @@ class CharacterRNN(nn.Module):
         self.embedding = nn.Embedding(symbols, embedded)
         self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](embedded, hidden, layers, batch_first=True)
         self.output = nn.Linear(hidden, symbols)
+        if cell == "lstm":
+            for layer in range(layers):  # a bias holds the gates i, f, g, o
+                nn.init.ones_(getattr(self.rnn, f"bias_ih_l{layer}")[hidden : 2 * hidden])
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.read(ids)[0]

@@ -27,7 +27,7 @@ class Recipe:
     description: str
     architecture: str
     kwargs: dict[str, Any]
-    checkpoints: tuple[int, ...] = (0, 2)  # the last one is the number of times the text is read
+    checkpoints: tuple[int, ...] = (0, 3)  # the last one is the number of times the text is read
     learning_rate: float = 5e-3  # the highest of the cycle
     weight_decay: float = 1e-2
     batch_size: int = 32
