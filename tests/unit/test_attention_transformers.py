@@ -114,7 +114,7 @@ def test_decoder_only(way):
         attention(model, torch.ones(1, 21, dtype=torch.long))
 
 
-def test_grouped_queries():
+def llama():
     config = transformers.LlamaConfig(
         vocab_size=50,
         hidden_size=16,
@@ -123,7 +123,11 @@ def test_grouped_queries():
         num_attention_heads=4,
         num_key_value_heads=2,
     )
-    model = transformers.LlamaForCausalLM(config)
+    return transformers.LlamaForCausalLM(config)
+
+
+def test_grouped_queries():
+    model = llama()
     found = attention(model, IDS)
     np.testing.assert_allclose(found.weights, eager_weights(model, {"input_ids": IDS}), atol=1e-6)
 
@@ -191,8 +195,7 @@ def test_patches_of_a_vision_transformer():
 
 
 def test_an_implementation_that_hides_its_weights_is_exchanged_for_the_call():
-    config = transformers.GPT2Config(n_layer=1, n_head=2, n_embd=16, vocab_size=50)
-    model = transformers.GPT2LMHeadModel(config)
+    model = llama()
     expected = attention(model, IDS).weights
     model.set_attn_implementation("flex_attention")
     found = attention(model, IDS)
