@@ -215,7 +215,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
           },
           h("div", { class: "nbviz-field-legend" }, [
             bar("change on this image", meta.maps.most),
-            h("span", { class: "nbviz-field-key" }, meta.maps.most === null ? "" : "clear: no change"),
+            h(
+              "span",
+              { class: "nbviz-field-key" },
+              meta.maps.most === null ? "" : "clear: no change; cross: the unit’s place",
+            ),
             h("output", null, meta.images.length > 1 ? "Point at an image below to see it here." : ""),
           ]),
         ),
