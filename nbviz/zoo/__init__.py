@@ -6,7 +6,18 @@
 
 from nbviz.zoo.catalogue import load
 from nbviz.zoo.catalogue import models as list
+from nbviz.zoo.characters import repeated_text
 from nbviz.zoo.datasets import HELD_OUT, load_digits, load_mnist
 from nbviz.zoo.dates import load_dates
+from nbviz.zoo.python_source import load_python_source
 
-__all__ = ["HELD_OUT", "list", "load", "load_dates", "load_digits", "load_mnist"]
+__all__ = [
+    "HELD_OUT",
+    "list",
+    "load",
+    "load_dates",
+    "load_digits",
+    "load_mnist",
+    "load_python_source",
+    "repeated_text",
+]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 #: Printable ASCII, the end of a line, and the sign for everything else: 97 symbols.
 ASCII_SYMBOLS = ("\n", *map(chr, range(ord(" "), ord("~") + 1)), "\N{REPLACEMENT CHARACTER}")
 
@@ -74,3 +76,35 @@ class CharacterTokenizer:
     def __repr__(self) -> str:
         count = len(self.symbols)
         return f"CharacterTokenizer({count} symbols, unknown characters become {self.substitute!r})"
+
+
+def repeated_text(period: int = 64, times: int = 2, *, seed: int = 0) -> str:
+    """Random characters that come again in the same order: text in which only repetition can be learned.
+
+    After the first time each character is followed by the one that followed it before, which is what an
+    induction head looks for (Olsson et al. 2022, "In-context learning and induction heads").
+
+    Parameters
+    ----------
+    period : int
+        How many characters are repeated, 2 to 95; all different, printable ASCII.
+    times : int
+        How often they come, at least 1.
+    seed : int
+
+    Returns
+    -------
+    str
+        ``period * times`` characters.
+
+    Raises
+    ------
+    ValueError
+        If `period` or `times` is out of range.
+    """
+    printable = ASCII_SYMBOLS[1:-1]
+    if not 2 <= period <= len(printable):
+        raise ValueError(f"period={period} is out of range: there are 2 to {len(printable)} characters")
+    if times < 1:
+        raise ValueError(f"times must be at least 1, got {times}")
+    return "".join(np.random.default_rng(seed).permutation(printable)[:period]) * times

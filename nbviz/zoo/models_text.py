@@ -74,27 +74,27 @@ class CharacterTransformer(nn.Module):
         Size of the vector at each position; a multiple of `heads`.
     heads, layers : int
         Attention heads in each layer, and how many layers there are.
-    context : int
+    max_length : int
         Longest text, in characters.
 
     Notes
     -----
-    Input ``(n, time)`` ids, int64, time up to `context`; output ``(n, time, symbols)``, scores before the
+    Input ``(n, time)`` ids, int64, time up to `max_length`; output ``(n, time, symbols)``, scores before the
     softmax; those at step t are for the character at step t + 1. Position t sees positions 0 to t.
     """
 
     def __init__(
-        self, symbols: int = 97, width: int = 144, heads: int = 6, layers: int = 2, context: int = 256
+        self, symbols: int = 97, width: int = 144, heads: int = 6, layers: int = 2, max_length: int = 256
     ):
         super().__init__()
         self.embedding = nn.Embedding(symbols, width)
-        self.positions = nn.Parameter(sinusoids(context, width))
+        self.positions = nn.Parameter(sinusoids(max_length, width))
         self.blocks = nn.ModuleList(AttentionBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, symbols)
 
     @property
-    def context(self) -> int:
+    def max_length(self) -> int:
         """Longest text that the network reads, in characters."""
         return len(self.positions)
 
@@ -114,11 +114,13 @@ class CharacterTransformer(nn.Module):
         Raises
         ------
         ValueError
-            If the text is longer than :attr:`context`.
+            If the text is longer than :attr:`max_length`.
         """
         time = ids.shape[1]
-        if time > self.context:
-            raise ValueError(f"the text has {time:,} characters; this network reads at most {self.context}")
+        if time > self.max_length:
+            raise ValueError(
+                f"the text has {time:,} characters; this network reads at most {self.max_length}"
+            )
         future = torch.ones(time, time, dtype=torch.bool, device=ids.device).triu(1)
         x, positions = self.embedding(ids), self.positions[:time]
         maps = []

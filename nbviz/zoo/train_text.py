@@ -52,7 +52,7 @@ RECIPES = {
     "python-char-transformer": Recipe(
         "two layers of 6 attention heads on Python source, character by character",
         "CharacterTransformer",
-        {"width": 144, "heads": 6, "layers": 2, "context": 256},
+        {"width": 144, "heads": 6, "layers": 2, "max_length": 256},
         learning_rate=3e-3,
         window=256,
         repeats=1 / 8,
@@ -181,7 +181,7 @@ def _pieces(module: nn.Module, ids: Tensor) -> Iterator[tuple[Tensor, Tensor, sl
     if not isinstance(module, CharacterTransformer):
         yield ids[:, :-1], ids[:, 1:], slice(0, last)
         return
-    half = module.context // 2
+    half = module.max_length // 2
     for start in range(0, last, half):
         begin, end = max(0, start - half), min(start + half, last)
         yield ids[:, begin:end], ids[:, begin + 1 : end + 1], slice(start - begin, end - begin)
