@@ -9,6 +9,7 @@ import {
   gripAt,
   middle,
   type Part,
+  placeTag,
   type Size,
   span,
   withBox,
@@ -92,5 +93,22 @@ describe("parts", () => {
     expect(equalBoxes(box, null)).toBe(false);
     expect(equalBoxes(null, null)).toBe(true);
     expect(equalBoxes(box, [5, 10, 15, 21])).toBe(false);
+  });
+});
+
+describe("names", () => {
+  const canvas: Size = [100, 100];
+  it("stand above the box, or below where there is no room above", () => {
+    expect(placeTag([40, 10, 60, 30], [], [15, 30], canvas, 5)).toEqual([20, 10, 35, 40]);
+    expect(placeTag([10, 10, 60, 30], [], [15, 30], canvas, 5)).toEqual([65, 10, 80, 40]);
+    expect(placeTag([0, 10, 100, 30], [], [15, 30], canvas, 5)).toEqual([0, 10, 15, 40]);
+  });
+  it("keep off other boxes and inside the picture", () => {
+    expect(placeTag([40, 90, 60, 99], [[10, 60, 38, 99]], [15, 30], canvas, 5)).toEqual([65, 70, 80, 100]);
+    const between: Box[] = [
+      [0, 0, 38, 99],
+      [62, 0, 99, 99],
+    ];
+    expect(placeTag([40, 10, 60, 30], between, [15, 30], canvas, 5)).toEqual([20, 10, 35, 40]);
   });
 });

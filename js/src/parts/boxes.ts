@@ -95,7 +95,7 @@ const HANDLE = 7; // pixels of the screen
 
 /** Draw boxes on a canvas of `zoom` canvas pixels for each picture pixel; `ratio` of them are one of the screen. */
 export function drawBoxes(g: CanvasRenderingContext2D, boxes: DrawnBox[], zoom: number, ratio: number): void {
-  for (const { box, colour, ink, name, chosen } of boxes) {
+  for (const { box, colour, chosen } of boxes) {
     const [top, left, bottom, right] = box.map((value) => value * zoom);
     // A pale and a dark line keep the coloured one visible on any picture.
     for (const [style, line] of [
@@ -107,7 +107,6 @@ export function drawBoxes(g: CanvasRenderingContext2D, boxes: DrawnBox[], zoom: 
       g.lineWidth = line * ratio;
       g.strokeRect(left, top, right - left, bottom - top);
     }
-    tag(g, name, colour, ink, left, top, bottom, ratio);
     if (!chosen) continue;
     const side = HANDLE * ratio;
     for (const y of [top, (top + bottom) / 2, bottom]) {
@@ -121,31 +120,40 @@ export function drawBoxes(g: CanvasRenderingContext2D, boxes: DrawnBox[], zoom: 
       }
     }
   }
+  // Names come last: no box hides one.
+  for (const drawn of boxes) tag(g, drawn, boxes, zoom, ratio);
 }
 
-/** The name above the box, or below it where there is no room above. */
+const meet = (a: Box, b: Box) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** Where a name of this height and width goes: above its box, or below, away from other boxes if it can be. */
+export function placeTag(own: Box, others: Box[], [height, width]: Size, canvas: Size, gap: number): Box {
+  const left = clamp(own[1], 0, Math.max(0, canvas[1] - width));
+  const at = (top: number): Box => [top, left, top + height, left + width];
+  const fitting = [at(own[0] - gap - height), at(own[2] + gap)].filter(
+    (place) => place[0] >= 0 && place[2] <= canvas[0],
+  );
+  return fitting.find((place) => !others.some((box) => meet(place, box))) ?? fitting[0] ?? at(own[0]);
+}
+
 function tag(
   g: CanvasRenderingContext2D,
-  name: string,
-  colour: string,
-  ink: string,
-  left: number,
-  top: number,
-  bottom: number,
+  drawn: DrawnBox,
+  boxes: DrawnBox[],
+  zoom: number,
   ratio: number,
 ): void {
-  const { width: wide, height: high } = g.canvas;
+  const { name, colour, ink } = drawn;
   g.font = `600 ${11 * ratio}px system-ui, "DejaVu Sans", sans-serif`;
   const shown = name.length > 14 ? `${name.slice(0, 13)}…` : name;
-  const width = g.measureText(shown).width + 8 * ratio;
-  const height = 15 * ratio;
-  const gap = 5 * ratio;
-  const above = top - height - gap;
-  const y = above >= 0 ? above : bottom + gap + height <= high ? bottom + gap : top;
-  const x = clamp(left - 2 * ratio, 0, Math.max(0, wide - width));
+  const size: Size = [15 * ratio, g.measureText(shown).width + 8 * ratio];
+  const scaled = (box: Box) => box.map((value) => value * zoom) as Box;
+  const others = boxes.filter((box) => box !== drawn).map(({ box }) => scaled(box));
+  const canvas: Size = [g.canvas.height, g.canvas.width];
+  const [top, left] = placeTag(scaled(drawn.box), others, size, canvas, 5 * ratio);
   g.fillStyle = colour;
-  g.fillRect(x, y, width, height);
+  g.fillRect(left, top, size[1], size[0]);
   g.fillStyle = ink;
   g.textBaseline = "middle";
-  g.fillText(shown, x + 4 * ratio, y + height / 2 + 0.5 * ratio);
+  g.fillText(shown, left + 4 * ratio, top + size[0] / 2 + 0.5 * ratio);
 }

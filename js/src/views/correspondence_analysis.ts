@@ -205,6 +205,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function fitTiles(): void {
     const height = Number(model.get("height"));
     stage.style.height = "auto"; // of one picture here, not of all of them
+    row.style.setProperty("--nbviz-tiles", String(boards.length));
     for (const [i, { board }] of boards.entries()) {
       const [rows, columns] = items[i].size;
       board.element.parentElement!.style.setProperty("--nbviz-tile-width", `${(height * columns) / rows}px`);

@@ -9,7 +9,7 @@ const FILLS: [string, string][] = [
   ["zero", "black (zero)"],
   ["blur", "blurred"],
   ["noise", "noise"],
-  ["local mean", "mean of the surroundings"],
+  ["local mean", "local mean"],
 ];
 
 const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));

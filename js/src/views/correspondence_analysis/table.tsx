@@ -83,14 +83,16 @@ export function DeltaTable({ result, colours }: { result: Result; colours: Map<s
         <tbody>
           <tr class="nbviz-delta-plot">
             <th scope="row">
-              <span class="nbviz-delta-axis" title={DELTA}>
-                share of units whose sign of change differs; lower = more alike
-              </span>
-              {ticks.map((tick) => (
-                <span key={tick} class="nbviz-delta-tick" style={{ bottom: `${axis(tick)}%` }}>
-                  {format(tick)}
+              <div class="nbviz-delta-cell nbviz-delta-scale">
+                <span class="nbviz-delta-axis" title={DELTA}>
+                  share of units whose sign of change differs; lower = more alike
                 </span>
-              ))}
+                {ticks.map((tick) => (
+                  <span key={tick} class="nbviz-delta-tick" style={{ bottom: `${axis(tick)}%` }}>
+                    {format(tick)}
+                  </span>
+                ))}
+              </div>
             </th>
             {result.layers.map((layer, column) => (
               <td key={layer}>
