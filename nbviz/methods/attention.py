@@ -94,7 +94,14 @@ def attention_steps(
     """
     network = Network.of(network)
     if layers is None and isinstance(network.module, StepDecoder):
-        yield from decode_steps(network, inputs, max_steps=max_steps, tokens=tokens, truncate=truncate)
+        if target is not None or weights is not None:
+            raise TypeError(
+                "a step-by-step decoder takes no target= or weights=; "
+                "nbviz.methods.seq2seq.decode(..., force={step: token}) sets what it writes"
+            )
+        yield from decode_steps(
+            network, inputs, max_steps=max_steps, sample=sample, tokens=tokens, truncate=truncate
+        )
         return
     specimen = read_specimen(
         network,

@@ -120,8 +120,8 @@ def patch_grid(
     ----------
     attention : Attention
     grid : (height, width), optional
-        Patches down and across. Columns before them (class token, registers) are no patches. Default: a
-        square, with no or one column before it.
+        Patches down and across. Columns before them (class token, registers) are no patches. Default: what
+        the model says, else a square, with no or one column before it.
     group : str, optional
         Default: the main group.
 
@@ -132,6 +132,7 @@ def patch_grid(
     """
     chosen = attention.group(group)
     *lead, n = chosen.weights.shape
+    grid = chosen.grid if grid is None else grid
     if grid is None:
         side = next((math.isqrt(m) for m in (n, n - 1) if m > 0 and math.isqrt(m) ** 2 == m), None)
         if side is None:

@@ -29,6 +29,8 @@ class AttentionGroup:
     layers : tuple of str
         Which module each layer is, as ``named_modules()`` names it; the second call of one module ends in
         ``_1``, and so on.
+    grid : (int, int) or None
+        Rows and columns of the positions on a picture that the columns are, if the model says so.
     """
 
     name: str
@@ -38,6 +40,7 @@ class AttentionGroup:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     layers: tuple[str, ...]
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)

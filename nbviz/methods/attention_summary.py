@@ -23,7 +23,8 @@ def entropy(group: AttentionGroup) -> Array:
     at most say nothing (their entropy must be 0) and are left out; NaN where no row is left.
     """
     w = group.weights
-    bits = -np.where(w > 0, w * np.log2(np.where(w > 0, w, 1)), 0).sum(-1)
+    logarithms = np.maximum(w, np.finfo(np.float32).tiny)
+    bits = -np.einsum("lhij,lhij->lhi", w, np.log2(logarithms, out=logarithms))
     return _mean_over_rows(bits, (~group.masked).sum(-1) > 1)
 
 
@@ -39,7 +40,7 @@ def mean_distance(group: AttentionGroup) -> Array:
     """
     n = _square(group, "a distance")
     i, j = np.ogrid[:n, :n]
-    distance = (group.weights * np.abs(i - j).astype(np.float32)).sum(-1)
+    distance = np.einsum("lhij,ij->lhi", group.weights, np.abs(i - j).astype(np.float32))
     return _mean_over_rows(distance, _looks(group))
 
 
@@ -65,7 +66,7 @@ def rollout(group: AttentionGroup, *, residual: float = 0.5) -> Array:
     n = _square(group, "a rollout")
     if not 0 <= residual <= 1:
         raise ValueError(f"residual={residual} must be from 0 to 1")
-    mixed = (1 - residual) * group.weights.mean(1, dtype=np.float64) + residual * np.eye(n)
+    mixed = (1 - residual) * group.weights.mean(1).astype(np.float64) + residual * np.eye(n)
     sums = mixed.sum(-1, keepdims=True)
     mixed /= np.where(sums > 0, sums, 1)
     for layer in range(1, len(mixed)):

@@ -47,6 +47,29 @@ def read_inputs(
     return prepared, tuple(names), tuple(notes)
 
 
+def one_of(inputs: Any, sample: int) -> Any:
+    """A batch of one: the text or row ``sample``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row.
+    """
+    if isinstance(inputs, str):
+        inputs = [inputs]
+    parts = (
+        inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else [inputs]
+    )
+    n = min((len(part) for part in parts), default=0)
+    if n > 0 and not 0 <= sample < n:
+        raise ValueError(f"sample={sample} is not in the batch of {n}: 0 to {n - 1}")
+    if isinstance(inputs, Mapping):
+        return {key: part[sample : sample + 1] for key, part in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(part[sample : sample + 1] for part in inputs)
+    return inputs[sample : sample + 1]
+
+
 def length_limit(network: Network) -> int | None:
     """The most tokens that the model takes, as it or its tokenizer says; None if neither says."""
     config = getattr(network.module, "config", None)

@@ -14,12 +14,12 @@ from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.attention_result import Attention, AttentionGroup, checked
 from nbviz.methods.attention_step import Step, called, edit_of, take_step
-from nbviz.methods.attention_text import read_inputs
+from nbviz.methods.attention_text import ids_of, one_of, read_inputs
 
 
 @runtime_checkable
 class StepDecoder(Protocol):
-    """A module that reads a source once and writes one token at a time, attending to the source.
+    """A module that reads a source (text, a picture) once and writes one token at a time, attending to it.
 
     Any ``nn.Module`` with these methods and attributes will do; it need not inherit from this class. The
     source ids come from the ``tokenizer`` of the :class:`~nbviz.Network`, a callable from one string to a
@@ -45,7 +45,11 @@ class StepDecoder(Protocol):
     end_id: int
 
     def encode(self, ids: torch.Tensor) -> Any:
-        """Source ids, (1, source length) int64, to whatever the steps read: annotations, keys, a mask."""
+        """Source ids, (1, source length) int64, or a prepared picture, to whatever the steps read.
+
+        That is annotations, keys, a mask, ... If the positions lie on a picture, an attribute ``grid`` of
+        what is returned may say so: (rows, columns).
+        """
         ...
 
     def start(self, memory: Any) -> Any:
@@ -83,6 +87,7 @@ def decode_steps(
     temperature: float = 1.0,
     uniform: bool | Sequence[int] = False,
     ablate: bool | Sequence[int] = False,
+    sample: int = 0,
     tokens: Sequence[str] | None = None,
     truncate: bool = False,
 ) -> Steps:
@@ -91,7 +96,7 @@ def decode_steps(
     Parameters
     ----------
     network : Network or torch.nn.Module
-    inputs : str, or a batch of one
+    inputs : str, list of str, or a batch as the model takes it
         Text needs ``Network(model, tokenizer=...)``; anything else is prepared as usual and given to
         ``encode``.
     force : mapping of int to int or str, optional
@@ -105,6 +110,8 @@ def decode_steps(
         Divides the attention logits (not those of the output).
     uniform, ablate : bool or sequence of int
         Heads (True: all) that look at all positions alike, or whose weights become 0.
+    sample : int
+        Which of several inputs.
     tokens : sequence of str, optional
         Names of the source positions.
     truncate : bool
@@ -132,14 +139,15 @@ def decode_steps(
     check_decoder(network.module)
     if max_steps < 1:
         raise ValueError(f"max_steps={max_steps} must be at least 1")
-    prepared, names, notes = read_inputs(network, inputs, truncate=truncate)
+    prepared, names, notes = read_inputs(network, one_of(inputs, sample), truncate=truncate)
+    ids = ids_of(prepared)
     names = names if tokens is None else tuple(str(token) for token in tokens)
     with network.running() as module, torch.no_grad():
         decoder = cast(StepDecoder, module)
         vocabulary, end = tuple(str(t) for t in decoder.output_tokens), int(decoder.end_id)
         join = getattr(decoder, "output_join", "")
         forced = _forced(force, vocabulary, max_steps)
-        memory = called(decoder.encode, prepared)
+        memory = called(decoder.encode, prepared if ids is None else ids)
         state = called(decoder.start, memory)
         token = torch.tensor([decoder.start_id], device=network.device)
     written: list[int] = []
@@ -161,6 +169,7 @@ def decode_steps(
         if tokens is not None:
             raise ValueError(f"tokens names {len(tokens)} positions, but the model attends to {n}")
         names = tuple(str(i) for i in range(n))
+    grid = getattr(memory, "grid", None)
     group = AttentionGroup(
         name="cross-attention",
         kind="cross",
@@ -169,6 +178,7 @@ def decode_steps(
         rows=rows,
         columns=names,
         layers=(taken[0].path,),
+        grid=None if grid is None else (int(grid[0]), int(grid[1])),
     )
     yield Result(
         Attention(

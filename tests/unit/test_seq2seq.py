@@ -177,9 +177,50 @@ def test_the_model_is_left_as_it_was(model, network):
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
+def test_a_target_is_refused(network):
+    from nbviz.methods.attention import attention
+
+    with pytest.raises(TypeError, match="force="):
+        attention(network, "abc", target="A")
+
+
 def test_progress_is_told_after_each_step(network):
     events = list(decode_steps(network, "abcd", max_steps=4))
     assert [e.done for e in events if isinstance(e, Progress)] == list(range(1, len(events)))
+
+
+def test_one_of_several_inputs(network):
+    expected = decode(network, "bcd", max_steps=3)
+    for several in (["abc", "bcd"], torch.tensor([ids("abc"), ids("bcd")])):
+        found = decode(network, several, sample=1, max_steps=3)
+        np.testing.assert_array_equal(found.weights, expected.weights)
+    assert decode(network, ["abc", "bcd"], sample=1, max_steps=3).input_tokens == tuple("bcd")
+    with pytest.raises(ValueError, match="sample=2 is not in the batch of 2"):
+        decode(network, ["abc", "bcd"], sample=2)
+
+
+def test_a_picture_is_attended_to_on_its_grid():
+    from types import SimpleNamespace
+
+    from nbviz.methods.attention import patch_grid
+
+    class Captioner(Translator):
+        def encode(self, pictures):
+            cells = pictures.unflatten(-1, (3, 2)).mean(-1).unflatten(1, (2, 2)).mean(2)  # (1, 2, 3)
+            return SimpleNamespace(cells=cells.flatten(1)[..., None] * torch.ones(8), grid=(2, 3))
+
+        def start(self, memory):
+            return memory.cells.mean(1)
+
+        def step(self, token, state, memory):
+            return super().step(token, state, memory.cells)
+
+    found = decode(Captioner(), torch.rand(2, 4, 6), sample=1, max_steps=4)
+    assert found.main.grid == (2, 3)
+    maps = patch_grid(found)
+    assert maps.maps.shape == (1, 1, len(found.output_tokens), 2, 3)
+    assert maps.rows == found.output_tokens
+    np.testing.assert_allclose(maps.maps.sum((-1, -2)), 1, atol=1e-6)
 
 
 def test_heads_keep_their_axis():
@@ -189,7 +230,11 @@ def test_heads_keep_their_axis():
             both = torch.softmax(torch.stack([weights, -weights], 1) * 9, -1)
             return logits, state, both
 
-    network = nbviz.Network(Heads(), tokenizer=ids)
+    torch.manual_seed(0)
+    model = Heads()
+    with torch.no_grad():
+        model.out.bias[1] = -30.0
+    network = nbviz.Network(model, tokenizer=ids)
     assert decode(network, "abc", max_steps=2).weights.shape == (1, 2, 2, 3)
     found = decode(network, "abc", max_steps=2, uniform=[1])
     np.testing.assert_allclose(found.weights[0, 1], 1 / 3, atol=1e-6)
