@@ -14,6 +14,18 @@ CLAIMS = {
         "slider.map.probability.min() < 0.5 < slider.map.clean_probability",
         "found.path == 'incremental'",
     ],
+    "07_correspondence.ipynb": [
+        "(view.result.mean[:-1] < view.result.baseline).all()",
+        "np.array_equal(same.mean, view.result.mean)",
+        "(wrong.result.mean[0, 3:] > wrong.result.baseline[0, 3:]).all()",
+        "(wrong.result.mean[0, :2] < wrong.result.baseline[0, :2]).all()",
+        "(fair.result.mean[:-1, :3] >= fair.result.baseline[:, :3]).all()",
+        "(away.result.mean[:-1, 3] < away.result.baseline[:, 3]).all()",
+        "(away.result.baseline[:, 3] - away.result.mean[:-1, 3] < away.result.sd[:-1, 3]).all()",
+        "faces is None or (faces.result.mean[:-1, 0] < 0.5 * faces.result.baseline[:, 0]).all()",
+        "faces is None or"
+        " (abs(faces.result.mean[:-1] - faces.result.baseline) < faces.result.sd[:-1])[:, 1:].all()",
+    ],
 }
 
 
