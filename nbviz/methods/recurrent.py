@@ -12,6 +12,7 @@ from nbviz.core.capture import probabilities
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent_carry import Carry, check_carries
+from nbviz.methods.recurrent_clamp import sample, sample_steps
 from nbviz.methods.recurrent_extract import LayerStates, Mismatch, register_extractor
 from nbviz.methods.recurrent_gather import gather_steps, scores_of
 from nbviz.methods.recurrent_hold import Hold
@@ -26,6 +27,8 @@ __all__ = [
     "States",
     "next_token",
     "register_extractor",
+    "sample",
+    "sample_steps",
     "states",
     "states_chunks",
     "states_steps",
@@ -48,8 +51,9 @@ def states_steps(
     the largest value, where that is above 1) for float32 and float64 on the CPU. The model runs as in
     evaluation mode, without dropout.
 
-    Yields Progress after each call of a recurrent layer (with ``chunk`` or several sequences: steps of all),
-    and the Result, a :class:`States`.
+    Yields Progress in steps (those of all layers; with ``chunk`` or several sequences those of the text), and
+    the Result, a :class:`States`. A module that the model feeds with a text turned round itself stands in the
+    order in which it read.
 
     Parameters
     ----------

@@ -6,20 +6,28 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_extract import LayerStates, check, custom_extractor, extract, own_output
+from nbviz.methods.recurrent_extract import (
+    LayerStates,
+    check,
+    custom_extractor,
+    extract,
+    own_output,
+    suffixes,
+)
 from nbviz.methods.recurrent_run import Pass
 from nbviz.methods.recurrent_states import Array, States
+from nbviz.methods.recurrent_threads import one_thread
 from nbviz.methods.recurrent_tokens import Given
 from nbviz.methods.recurrent_watch import Call, Watch
 
 
 def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progress, None, States]:
-    """The states of a pass; yields Progress in steps (time steps times modules).
+    """The states of a pass; yields Progress in steps (of all layers).
 
     Raises
     ------
@@ -30,21 +38,24 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
     output: Tensor | None = None
     notes: list[str] = list(network.notes)
     groups, left_out = _groups(found.watch, given.steps)
-    total = sum(len(calls) for _, calls in groups)
+    total = sum(_work(calls) for _, calls in groups)
     done = 0
     for base, calls in groups:
-        last: LayerStates | None = None
-        with torch.no_grad():
-            for last in extract(calls):
-                name = _layer_name(base, last.name, layers)
-                check(last, name)
-                layers[name] = last
+        extracted = extract(calls)
+        while True:
+            with torch.no_grad(), one_thread(network):
+                states = next(extracted, None)
+                if states is None:
+                    break
+                name = _layer_name(base, states.name, layers)
+                check(states, name)
+            layers[name] = states
+            done += len(states.hidden)
+            yield Progress(done, max(total, done), "steps")
         if custom_extractor(calls[0].module) is None:
             output = torch.cat([own_output(call) for call in calls])
-        elif last is not None:
-            output = last.hidden
-        done += len(calls)
-        yield Progress(done, total, "calls of recurrent layers")
+        elif layers:
+            output = next(reversed(layers.values())).hidden
     if output is None or not layers:
         raise ModelError("no recurrent layer ran the sequence by itself: " + "; ".join(left_out))
     length = _length(layers, given.steps)
@@ -140,6 +151,13 @@ def _sequences(chains: list[list[Call]], calls: list[Call], steps: int | None) -
     lengths = [sum(call.steps or 0 for call in part) for part in parts]
     # States that the model changes between the steps break a chain.
     return [calls] if steps not in lengths and sum(lengths) == steps else parts
+
+
+def _work(calls: list[Call]) -> int:
+    """Steps of all layers of a module."""
+    module = calls[0].module
+    layers = len(suffixes(module)) if isinstance(module, nn.RNNBase) else 1
+    return layers * sum(call.steps or 1 for call in calls)
 
 
 def _length(layers: dict[str, LayerStates], steps: int | None) -> int:

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
 from nbviz.methods.recurrent_extract import custom_extractor, recurrent_modules
+from nbviz.methods.recurrent_threads import one_thread
 from nbviz.methods.recurrent_tokens import Given
 from nbviz.methods.recurrent_watch import Call, State, Watch
 
@@ -61,7 +62,8 @@ def run(
     count = 1
     number = 0
     while number < count:
-        with network.running() as module, torch.no_grad():  # anew for each try: a model may keep a state
+        # Anew for each try: a model may keep a state.
+        with network.running() as module, torch.no_grad(), one_thread(network):
             modules = recurrent_modules(module)
             if not modules:
                 raise ModelError(_no_recurrent_layer(network))

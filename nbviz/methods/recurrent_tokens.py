@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
+from nbviz.methods.recurrent_watch import copied
 
 _WANTED = "text, token ids (time,) or a signal (time, features)"
 
@@ -50,7 +51,8 @@ class Given:
     def candidates(self, network: Network, time_first: bool) -> list[Any]:
         """The inputs to try: as a batch of one with time second, with time first, and without a batch."""
         if self.values is None:
-            return [network.prepare(self.ready) if isinstance(self.ready, Mapping) else _placed(self)]
+            mapping = isinstance(self.ready, Mapping)
+            return [network.prepare(self.ready) if mapping else copied(self.ready)]
         is_ids = not self.values.is_floating_point()
         if is_ids and network.transform is None:
             whole = self.values[None].to(network.device, copy=True)
@@ -60,10 +62,6 @@ class Given:
             return [whole]
         found = [whole, whole.transpose(0, 1).contiguous(), whole[0].clone()]
         return [found[1], found[0], found[2]] if time_first else found
-
-
-def _placed(sequence: Given) -> Any:
-    return sequence.ready
 
 
 def sequences(network: Network, tokens: Any) -> list[Given]:
@@ -114,10 +112,10 @@ def _one(network: Network, item: Any) -> Given:
         if len(ids) != len(item):
             raise ValueError("the tokenizer makes more than one id of a token in the list: give the text")
         return Given(torch.from_numpy(ids), tokens=list(item))
-    if isinstance(item, list):
-        item = torch.stack(item) if item and isinstance(item[0], Tensor) else np.asarray(item)
-        if item.size == 0 if isinstance(item, np.ndarray) else False:
-            item = np.empty(0, np.int64)
+    if isinstance(item, list) and item and isinstance(item[0], Tensor):
+        item = torch.stack(item)
+    elif isinstance(item, list):
+        item = np.asarray(item) if item else np.empty(0, np.int64)
     values = _numbers(item)
     if values.is_floating_point():
         return Given(_signal(values))

@@ -14,6 +14,8 @@ from torch.nn.utils.rnn import PackedSequence
 SEQUENCES = (nn.LSTM, nn.GRU, nn.RNN)
 CELLS = (nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 
+_MOST_CHAINS = 16  # looked at: where the model changes its state at each step, every call begins a new one
+
 State = tuple[Tensor, ...]
 """h, or h and c: (layers x directions, 1, features) of a sequence module, (1, features) of a Cell."""
 
@@ -238,8 +240,12 @@ def _with_state(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 def _continued(before: State | None, chains: list[list[Call]]) -> int:
     """Number of the chain whose last state a call begins with; that of a new chain if there is none."""
     if before is not None:
-        for number, chain in enumerate(chains):
+        for number, chain in enumerate(chains[:_MOST_CHAINS]):
             after = chain[-1].after
-            if after is not None and all(map(torch.equal, before, after)):
+            if after is not None and all(map(_same, before, after)):
                 return number
     return len(chains)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and one.device == other.device and torch.equal(one, other)

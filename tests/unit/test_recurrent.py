@@ -9,6 +9,7 @@ import pytest
 import torch
 from recurrent_models import Cells, Lm, by_hand, randomised
 from torch import nn
+from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nbviz.core.errors import ModelError
@@ -69,6 +70,7 @@ def test_relu_network():
         np.testing.assert_allclose(states(module, signal).hidden[layer], named["hidden"], atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("both", [False, True])
 def test_projected_lstm(both):
     module = randomised(nn.LSTM(5, 8, 2, proj_size=3, bidirectional=both))
@@ -505,6 +507,90 @@ def test_parametrised_weights():
     signal = torch.randn(6, 3)
     found = states(Loop(), signal)
     np.testing.assert_allclose(found.hidden["cell"][-1], Loop()(signal[None])[0].detach(), atol=1e-6)
+
+
+def test_weights_trained_on_during_a_pass_are_run_again():
+    """The cells' weights change once, in the middle of a pass: no layer computes what its class says then."""
+    model, ids = Cells(), np.arange(9)
+    calls = []
+
+    def train(*_):
+        calls.append(1)
+        if len(calls) == 4:
+            with torch.no_grad():
+                model.cells[0].weight_hh.mul_(1.5)
+
+    handle = model.head.register_forward_hook(train)
+    found = states(model, ids)
+    handle.remove()
+    assert len(calls) == 18
+    assert difference(states(model, ids), found) == 0
+
+
+def test_weights_that_change_in_every_pass_are_an_error():
+    model = Cells()
+
+    def train(*_):
+        with torch.no_grad():
+            model.cells[0].weight_hh.mul_(1.1)
+
+    model.head.register_forward_hook(train)
+    with pytest.raises(ModelError, match=r"states of layer 'cells\.0' \(LSTM\)"):
+        states(model, np.arange(9))
+
+
+@pytest.mark.parametrize("change", ["weight_norm", "prune"])
+def test_changed_weights_of_a_sequence_module(change):
+    module = randomised(nn.LSTM(3, 4, 2))
+    if change == "prune":
+        prune.random_unstructured(module, "weight_hh_l0", 0.5)
+    else:
+        nn.utils.parametrizations.weight_norm(module, "weight_hh_l0")
+        with torch.no_grad():
+            module.parametrizations.weight_hh_l0.original0.mul_(2)
+    signal = torch.randn(6, 3)
+    found = states(module, signal)
+    np.testing.assert_allclose(found.output(), module(signal)[0].detach(), atol=1e-6)
+
+
+def test_cells_in_a_loop_with_time_first():
+    class First(Cells):
+        def forward(self, ids):  # (time, batch)
+            return super().forward(ids.T).transpose(0, 1)
+
+    model, ids = First(), np.arange(8)
+    plain = Cells()
+    assert difference(states(model, ids), states(plain, ids)) == 0
+    np.testing.assert_array_equal(states(model, ids).logits, states(plain, ids).logits)
+
+
+def test_a_state_that_is_changed_between_the_steps():
+    class Halved(Cells):
+        def forward(self, ids):
+            h = torch.zeros(1, 6)
+            for x in self.embedding(ids).unbind(1):
+                h = self.cells[0](x, h / 2)
+            return h
+
+    model, ids = Halved("GRU"), torch.arange(30) % 11
+    found = states(model, ids)
+    assert found.layers == ("cells.0",)
+    np.testing.assert_allclose(found.hidden["cells.0"][-1], model(ids[None])[0].detach(), atol=1e-6)
+    with pytest.raises(ModelError, match="a change of the state between steps"):
+        states(model, ids, chunk=7)
+
+
+def test_threads_are_as_many_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        states(Lm(), np.arange(9))
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ModelError):
+            states(nn.LSTM(4, 2), torch.zeros(5, 3))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 class MinimalGatedUnit(nn.Module):
