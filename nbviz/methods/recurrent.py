@@ -11,15 +11,16 @@ from torch import nn
 from nbviz.core.capture import probabilities
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
+from nbviz.methods.recurrent_calls import Call
 from nbviz.methods.recurrent_carry import Carry, check_carries
 from nbviz.methods.recurrent_clamp import sample, sample_steps
-from nbviz.methods.recurrent_extract import LayerStates, Mismatch, register_extractor
+from nbviz.methods.recurrent_extract import register_extractor
 from nbviz.methods.recurrent_gather import gather_steps, scores_of
 from nbviz.methods.recurrent_hold import Hold
+from nbviz.methods.recurrent_layer import LayerStates, Mismatch
 from nbviz.methods.recurrent_run import Layout, run
 from nbviz.methods.recurrent_states import Array, States, joined
 from nbviz.methods.recurrent_tokens import Given, sequences
-from nbviz.methods.recurrent_watch import Call
 
 __all__ = [
     "Call",

@@ -9,11 +9,12 @@ from torch import nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_extract import custom_extractor, recurrent_modules, tolerance
+from nbviz.methods.recurrent_calls import State
+from nbviz.methods.recurrent_extract import custom_extractor, recurrent_modules
 from nbviz.methods.recurrent_gather import logits_of
+from nbviz.methods.recurrent_layer import tolerance
 from nbviz.methods.recurrent_run import Layout, run
 from nbviz.methods.recurrent_tokens import Given
-from nbviz.methods.recurrent_watch import State
 
 _ASKED = 24  # steps of the corpus on which a model is asked
 

@@ -11,19 +11,15 @@ from torch import Tensor, nn
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_extract import (
-    LayerStates,
-    check,
-    custom_extractor,
-    extract,
-    own_output,
-    suffixes,
-)
+from nbviz.methods.recurrent_builtin import own_output, suffixes
+from nbviz.methods.recurrent_calls import Call
+from nbviz.methods.recurrent_extract import custom_extractor, extract
+from nbviz.methods.recurrent_layer import LayerStates, check
 from nbviz.methods.recurrent_run import Pass
 from nbviz.methods.recurrent_states import Array, States
 from nbviz.methods.recurrent_threads import one_thread
 from nbviz.methods.recurrent_tokens import Given
-from nbviz.methods.recurrent_watch import Call, Watch
+from nbviz.methods.recurrent_watch import Watch
 
 
 def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progress, None, States]:
@@ -35,7 +31,7 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
         If what is recomputed is not what a module itself gave, or no module ran one sequence.
     """
     layers: dict[str, LayerStates] = {}
-    output: Tensor | None = None
+    outputs: list[Tensor] = []
     notes: list[str] = list(network.notes)
     groups, left_out = _groups(found.watch, given.steps)
     total = sum(_work(calls) for _, calls in groups)
@@ -53,10 +49,10 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
             done += len(states.hidden)
             yield Progress(done, max(total, done), "steps")
         if custom_extractor(calls[0].module) is None:
-            output = torch.cat([own_output(call) for call in calls])
+            outputs.append(torch.cat([own_output(call) for call in calls]))
         elif layers:
-            output = next(reversed(layers.values())).hidden
-    if output is None or not layers:
+            outputs.append(next(reversed(layers.values())).hidden)
+    if not layers:
         raise ModelError("no recurrent layer ran the sequence by itself: " + "; ".join(left_out))
     length = _length(layers, given.steps)
     for name in [name for name, states in layers.items() if len(states.hidden) != length]:
@@ -73,7 +69,7 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
     if tokens is not None and len(tokens) != length:
         tokens = None
     notes += _about_type(network) + _not_numbers(layers, tokens)
-    own = _array(output)
+    own = _array([output for output in outputs if len(output) == length][-1])
     gate_names = dict.fromkeys(gate for states in layers.values() for gate in states.gates)
     return States(
         tokens=None if tokens is None else list(tokens),

@@ -12,6 +12,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from nbviz.core.errors import ModelError, unknown_name
+from nbviz.methods.recurrent_builtin import (
+    flipped,
+    follow,
+    layer_name,
+    sequence_of,
+    suffixes,
+    working_type,
+)
+from nbviz.methods.recurrent_calls import SEQUENCES, Call, is_batched
 from nbviz.methods.recurrent_equations import (
     Weights,
     gates,
@@ -20,19 +29,9 @@ from nbviz.methods.recurrent_equations import (
     kind_of,
     project_input,
 )
-from nbviz.methods.recurrent_extract import (
-    LayerStates,
-    custom_extractor,
-    extract,
-    flipped,
-    follow,
-    layer_name,
-    sequence_of,
-    suffixes,
-    working_type,
-)
+from nbviz.methods.recurrent_extract import custom_extractor, extract
+from nbviz.methods.recurrent_layer import LayerStates
 from nbviz.methods.recurrent_states import CELL, HIDDEN, States
-from nbviz.methods.recurrent_watch import SEQUENCES, Call, is_batched
 
 Held = dict[str, dict[int, float]]
 """By ``"hidden"`` or ``"cell"``: cell number and value. ``""`` is c of an LSTM and h of others."""

@@ -13,10 +13,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_extract import custom_extractor, recurrent_modules
+from nbviz.methods.recurrent_calls import Call, State
+from nbviz.methods.recurrent_extract import recurrent_modules
 from nbviz.methods.recurrent_threads import one_thread
 from nbviz.methods.recurrent_tokens import Given
-from nbviz.methods.recurrent_watch import Call, State, Watch
+from nbviz.methods.recurrent_watch import Watch
 
 
 @dataclass
@@ -165,8 +166,3 @@ def _no_recurrent_layer(network: Network) -> str:
         f"the model has no recurrent layer (LSTM, GRU, RNN or their Cell classes). It has {shown}{more}. "
         f"{view}; for a recurrent module of your own, see nbviz.methods.recurrent.register_extractor."
     )
-
-
-def has_custom(watch: Watch) -> bool:
-    """Whether a module with an extractor of the user's was among those that ran."""
-    return any(custom_extractor(module) is not None for module in watch.modules.values())

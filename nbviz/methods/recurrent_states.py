@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbviz.core.capture import probabilities
-from nbviz.core.errors import UnknownName, unknown_name
+from nbviz.core.errors import ModelError, unknown_name
 
 HIDDEN, CELL, TANH_CELL = "hidden", "cell", "tanh cell"
 
@@ -125,7 +125,7 @@ def joined(parts: Sequence[States], boundaries: Sequence[int] | None = None) -> 
         return first
     for part in parts:
         if part.layers != first.layers:
-            raise UnknownName(
+            raise ModelError(
                 f"the model ran the layers {', '.join(first.layers)} for one sequence and "
                 f"{', '.join(part.layers)} for another: show them one by one"
             )

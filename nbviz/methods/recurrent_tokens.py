@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_watch import copied
+from nbviz.methods.recurrent_calls import copied
 
 _WANTED = "text, token ids (time,) or a signal (time, features)"
 

@@ -216,6 +216,30 @@ def test_a_module_called_twice_and_one_of_another_length():
     assert found.notes == ("left out: pooled.0 ran 4 steps, not 8",)
 
 
+def test_an_encoder_and_a_decoder_of_another_length():
+    class Translator(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.encoder = nn.Embedding(11, 4), nn.GRU(4, 6, batch_first=True)
+            self.decoder, self.head = nn.GRUCell(6, 6), nn.Linear(6, 3)
+
+        def forward(self, ids):
+            state = self.encoder(self.embedding(ids))[1][0]
+            rows = []
+            for _ in range(4):
+                state = self.decoder(state, state)
+                rows.append(self.head(state))
+            return torch.stack(rows, 1)
+
+    model, ids = randomised(Translator()), torch.arange(7)
+    found = states(model, ids)
+    assert found.layers == ("encoder.0",)
+    assert found.notes == ("left out: decoder ran 4 steps, not 7",)
+    assert len(found) == 7
+    np.testing.assert_array_equal(found.output(), found.hidden["encoder.0"])
+    assert found.logits is None
+
+
 def test_a_module_called_step_by_step():
     class Decoder(nn.Module):
         def __init__(self):
@@ -440,6 +464,18 @@ def test_unknown_names_of_states():
         found.source("hidden", "gru.1")
     with pytest.raises(ValueError, match=r"unknown state of 'gru\.0' \(GRU\) 'cell'.*hidden, r, z, n"):
         found.source("cell", "gru.0")
+
+
+def test_sequences_of_different_layers_do_not_join():
+    class Sometimes(Lm):
+        def forward(self, ids):
+            first = self.rnn(self.embedding(ids))[0]
+            return self.rnn(torch.zeros(1, ids.shape[1], 4))[0] if ids.shape[1] > 3 else first
+
+    with pytest.raises(
+        ModelError, match=r"rnn\.0, rnn\.1 for one sequence and rnn\.0, rnn\.1, rnn_1\.0, rnn_1\.1"
+    ):
+        states(Sometimes(), [[1, 2], [1, 2, 3, 4]])
 
 
 def test_a_batch_is_not_one_sequence():
