@@ -48,14 +48,17 @@ RECIPES = {
         "two GRU layers of 148 cells on Python source, character by character",
         "CharacterRNN",
         {"cell": "gru", "hidden": 148},
+        checkpoints=(0, 2),
     ),
     "python-char-transformer": Recipe(
         "two layers of 6 attention heads on Python source, character by character",
         "CharacterTransformer",
         {"width": 144, "heads": 6, "layers": 2, "max_length": 256},
+        checkpoints=(0, 2),
         learning_rate=3e-3,
+        batch_size=16,
         window=256,
-        repeats=1 / 8,
+        repeats=1 / 4,
     ),
 }
 
