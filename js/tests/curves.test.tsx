@@ -89,9 +89,25 @@ describe("Curves", () => {
     expect(Number(third)).toBeCloseTo(200 - 36, 1);
   });
 
+  it("keeps room for what is still to come", () => {
+    draw({ x: [0, 1, 2, 3, 4], names: "none" });
+    const end = () =>
+      Number(host.querySelector(".nbviz-curves-line")!.getAttribute("d")!.split(/[L,]/).at(-2));
+    const whole = end();
+    draw({ x: [0, 1, 2, 3, 4], names: "none", xDomain: [0, 8] });
+    expect(end()).toBeLessThan(0.6 * whole);
+  });
+
   it("labels the ends where they fit, else shows a key with the marked values", () => {
     draw({ at: 1 });
-    expect(texts(".nbviz-curves-name")).toEqual(["conv1", "fc2"]);
+    expect(texts(".nbviz-curves-name").map((name) => name!.slice(0, 3))).toEqual(["con", "fc2"]);
+    draw({
+      names: "ends",
+      width: 300,
+      curves: [{ ...given.curves[0], name: "encoder.layers.11.linear2.weight" }],
+    });
+    expect(texts(".nbviz-curves-name")[0]).toMatch(/^encoder[^…]*…encoder.layers.11.linear2.weight$/); // cut; its title is whole
+    draw({ at: 1 });
     expect(texts(".nbviz-curves-value")).toEqual(["2", "1"]);
     draw({ at: 1, width: 90 });
     expect(texts(".nbviz-curves-name")).toEqual([]);

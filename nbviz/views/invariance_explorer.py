@@ -219,6 +219,7 @@ class InvarianceExplorer(View):
             "axis": curves.axis,
             "values": [float(x) for x in curves.values[known]],
             "total": len(curves.values),
+            "span": [float(curves.values.min()), float(curves.values.max())],
             "asGiven": _AS_GIVEN[curves.transform],
             "layers": list(curves.layers),
             "norm": [float(x) for x in curves.norm],

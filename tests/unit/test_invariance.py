@@ -12,7 +12,7 @@ from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.events import Preview, Progress, Result
 from nbviz.methods.fills import Levels
 from nbviz.methods.invariance import invariance, invariance_steps
-from nbviz.methods.moved_picture import as_bytes, moved
+from nbviz.methods.moved_picture import as_bytes, moved, values_between
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +220,26 @@ def test_signals_are_shifted_along_time_and_not_turned():
 def test_bad_input(digits, digit, given, kind, words):
     with pytest.raises(kind, match=words):
         invariance(digits, **({"image": digit} | given))
+
+
+def test_the_probability_of_the_top_class_and_a_model_without_classes(digits, digit):
+    curves = invariance(digits, digit, "rotate", target=5)
+    assert (curves.top_probability >= curves.probability).all()
+    same = curves.top_class == 5
+    assert same.any()
+    assert not same.all()
+    assert np.array_equal(curves.top_probability[same], curves.probability[same])
+    nothing = invariance(nn.Conv2d(1, 2, 3), np.zeros((1, 9, 9), np.float32), layers=["input"])
+    assert nothing.target_name == ""
+    assert np.isnan(nothing.top_probability).all()
+
+
+def test_values_between_are_even_and_hold_the_picture_as_given():
+    assert values_between("translate", -7, 7, 4).tolist() == [-5, 0, 5]
+    assert values_between("translate", -2.5, 2.5, 9).tolist() == [-2, -1, 0, 1, 2]
+    assert values_between("scale", 0.5, 1.8, 3).tolist() == [0.5, 1, 1.15, 1.8]
+    assert values_between("rotate", 0, 90, 4).tolist() == [0, 30, 60, 90]
+    with pytest.raises(ValueError, match="above the largest"):
+        values_between("scale", 2, 1, 3)
+    with pytest.raises(ValueError, match="at least 2"):
+        values_between("rotate", 0, 90, 1)

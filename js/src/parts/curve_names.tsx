@@ -48,8 +48,10 @@ export function Ends(props: {
   right: number;
   top: number;
   bottom: number;
+  /** Longer names are cut. */
+  letters: number;
 }) {
-  const { drawn, places, right, top, bottom } = props;
+  const { drawn, places, right, top, bottom, letters } = props;
   const ends = drawn.map((curve) => ({ ...curve, end: runsOf(curve.ys.length, curve.ys).at(-1)?.[1] ?? -1 }));
   const there = ends.filter(({ end }) => end >= 0);
   const at = keepApart(
@@ -71,7 +73,8 @@ export function Ends(props: {
             stroke={colour}
           />
           <text class="nbviz-curves-name" x={right + 19} y={at[i]} dominant-baseline="central">
-            {name}
+            {name.length > letters ? `${name.slice(0, Math.max(1, letters - 1))}…` : name}
+            <title>{name}</title>
           </text>
         </g>
       ))}

@@ -29,6 +29,8 @@ export interface CurvesProps {
   width?: number;
   xScale?: "linear" | "log";
   yScale?: "linear" | "log";
+  /** By default from the first x to the last. */
+  xDomain?: [number, number];
   /** By default what the curves and bands span, rounded outwards. */
   yDomain?: [number, number];
   rules?: Rule[];
@@ -36,7 +38,10 @@ export interface CurvesProps {
   at?: number | null;
   /** The pointer or a key has moved the marker. Without it the chart is a still picture. */
   onPoint?: (index: number) => void;
-  /** Names at the ends of the lines, or in a key above, with the values at the marker. By default what fits. */
+  /**
+   * Names at the ends of the lines (values at the marker then stand beside it, of up to four curves), or in a
+   * key above (values in the key). By default what fits.
+   */
   names?: "ends" | "key" | "none";
   formatX?: (value: number) => string;
   formatY?: (value: number) => string;
@@ -100,7 +105,7 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
   const left = 10 + LETTER * Math.max(1, ...yTicks.map(({ text }) => text.length));
   const right = width - (names === "ends" ? props.endWidth + 22 : 12);
   const sx: Scale = (props.xScale === "log" ? scaleLog() : scaleLinear())
-    .domain(xs.length ? [xs[0], xs[xs.length - 1]] : [0, 1])
+    .domain(props.xDomain ?? (xs.length ? [xs[0], xs[xs.length - 1]] : [0, 1]))
     .range([left, right]);
   const columns = Math.max(2, Math.round((right - left) / 60));
   const places = xs.map((value) => sx(value));
@@ -229,7 +234,16 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
           </path>
         ))}
       </svg>
-      {names === "ends" && <Ends drawn={drawn} places={places} right={right} top={TOP} bottom={bottom} />}
+      {names === "ends" && (
+        <Ends
+          drawn={drawn}
+          places={places}
+          right={right}
+          top={TOP}
+          bottom={bottom}
+          letters={Math.floor(props.endWidth / LETTER)}
+        />
+      )}
       {marked !== null && (
         <Marker
           drawn={drawn}
@@ -238,7 +252,7 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
           middle={(left + right) / 2}
           top={TOP}
           bottom={bottom}
-          values={names === "key" ? null : formatY}
+          values={names === "key" || curves.length > 4 ? null : formatY}
         />
       )}
     </svg>

@@ -55,11 +55,11 @@ export function controlsOf(
             kind: "slider",
             name: "furthest",
             label: "Up to",
-            tip: "Largest shift either way, in pixels of the picture",
+            tip: `Largest shift either way, in ${specimen.signal ? "time steps" : "pixels of the picture"}`,
             min: 1,
             max: Math.max(2, length - 1),
             step: 1,
-            unit: "px",
+            unit: specimen.signal ? "steps" : "px",
           },
         ]
       : transform === "scale"
@@ -162,10 +162,11 @@ export function axisTitle({ transform, axis }: ExplorerMeta, signal: boolean): s
 }
 
 /** A strength in words: what has been done to the picture. */
-export function strength({ transform, axis, asGiven }: ExplorerMeta, value: number): string {
+export function strength({ transform, axis, asGiven, size }: ExplorerMeta, value: number): string {
   if (value === asGiven) return "as given";
   if (transform === "scale") return `× ${plain(value)}`;
   if (transform === "rotate") return `${plain(value)}° counter-clockwise`;
+  if (size[0] === 1) return `${plain(Math.abs(value))} steps ${value < 0 ? "earlier" : "later"}`;
   const way = axis === "vertical" ? ["up", "down"] : ["left", "right"];
   return `${plain(Math.abs(value))} px ${way[value < 0 ? 0 : 1]}`;
 }
@@ -189,7 +190,7 @@ export function factsOf(data: ExplorerData, specimen: ExplorerSpecimen): Fact[] 
   }
   const steady = steadyRange(data);
   if (steady && data.values.length === data.total) {
-    const unit = UNITS[data.transform];
+    const unit = data.transform === "translate" && specimen.signal ? " steps" : UNITS[data.transform];
     facts.push({
       text: `same answer from ${plain(steady[0])} to ${plain(steady[1])}${unit}`,
       tip: "Around the picture as given, the most probable class stays what it is there over this range",

@@ -23,6 +23,8 @@ export interface ExplorerMeta {
   values: number[];
   /** Number of values when all are run. */
   total: number;
+  /** Smallest and largest value when all are run. */
+  span: [number, number];
   asGiven: number;
   layers: string[];
   norm: number[];

@@ -86,13 +86,17 @@ function Signal({ data, at, dark }: Pick<PanelsProps, "data" | "at" | "dark" | "
   );
 }
 
-const rulesOf = ({ values, asGiven }: ExplorerData): Rule[] =>
-  asGiven > values[0] && asGiven < values.at(-1)! ? [{ axis: "x", value: asGiven, name: "as given" }] : [];
+const rulesOf = ({ span, asGiven }: ExplorerData): Rule[] =>
+  asGiven > span[0] && asGiven < span[1] ? [{ axis: "x", value: asGiven, name: "as given" }] : [];
 
 function DistancePanel({ data, specimen, at, relative, dark, height, onPoint, onLayers }: PanelsProps) {
   const colours = curveColours(data.layers.length, dark);
   const rest = specimen.layers.filter((name) => !data.layers.includes(name));
   const last = data.layers.length === 1;
+  const distances = data.layers.map((_, row) => distancesOf(data, row, relative));
+  const format = (distance: number) => plain(Number(distance.toPrecision(3)));
+  // Many names, or long ones, do not fit beside the lines: then the buttons are the key.
+  const crowded = data.layers.length > 4 || data.layers.some((name) => name.length > 16);
   return (
     <section>
       <div class="nbviz-invariance-layers">
@@ -106,6 +110,7 @@ function DistancePanel({ data, specimen, at, relative, dark, height, onPoint, on
           >
             <Swatch colour={colours[i]} shape={1} />
             <span>{name}</span>
+            {crowded && <b>{format(distances[i][at])}</b>}
             {!last && <span aria-hidden="true">×</span>}
           </button>
         ))}
@@ -131,15 +136,17 @@ function DistancePanel({ data, specimen, at, relative, dark, height, onPoint, on
         label="Distance of the features from those of the picture as given"
         x={data.values}
         xTitle={axisTitle(data, specimen.signal)}
+        xDomain={data.span}
         yTitle={
           relative ? "feature distance / norm of the features" : "feature distance (units of activation)"
         }
         curves={data.layers.map((name, row) => ({
           name,
           colour: colours[row],
-          values: distancesOf(data, row, relative),
+          values: distances[row],
         }))}
-        formatY={(distance) => plain(Number(distance.toPrecision(3)))}
+        names={last || crowded ? "none" : "ends"}
+        formatY={format}
         rules={rulesOf(data)}
         height={height}
         at={at}
@@ -162,6 +169,7 @@ function ProbabilityPanel({ data, specimen, at, dark, height, onPoint }: PanelsP
         label={`Probability of ${data.targetName}`}
         x={data.values}
         xTitle={axisTitle(data, specimen.signal)}
+        xDomain={data.span}
         yTitle="class probability"
         yDomain={[0, 1]}
         curves={[

@@ -52,7 +52,7 @@ export function Strip({ data, at, axisTitle, className, describe, onPoint }: Str
   const [host, width] = useWidth<HTMLDivElement>();
   const { values } = data;
   const tiles = shownTiles(values.length, nearest(values, data.asGiven), Math.floor(width / TILE));
-  const marked = tiles[nearest(tiles, at)];
+  tiles[nearest(tiles, at)] = at; // the marked one is always among them
   return (
     <div class="nbviz-invariance-strip" ref={host}>
       {data.size[0] > 1 && width > 0 && (
@@ -61,7 +61,7 @@ export function Strip({ data, at, axisTitle, className, describe, onPoint }: Str
             const other = data.target >= 0 && data.topClass[i] !== data.target;
             const answer = data.target >= 0 ? className(data.topClass[i]) : "";
             return (
-              <li key={values[i]} aria-current={i === marked ? "true" : undefined}>
+              <li key={values[i]} aria-current={i === at ? "true" : undefined}>
                 <button
                   type="button"
                   tabIndex={-1}
