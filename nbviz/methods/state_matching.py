@@ -265,11 +265,15 @@ def _fewest(
 
     ``at_least`` cells fit all of them: those of the intersection.
 
-    Best first: runs are counted in the order of their lower bounds, until the next bound, taken for the
-    count, could not enter the list.
+    The full counts of a few likely runs put a ceiling on what can enter the list. The runs whose lower bound
+    is not above it are counted best bound first, until the next one, taken for the count, could not enter.
     """
     bound = np.maximum(fits.least(starts, lengths), at_least)
-    left = np.lexsort((starts, -lengths, bound))
+    left = np.arange(len(starts))
+    if len(left) > 4 * wanted:
+        likely = np.argpartition(bound, wanted)[:wanted]
+        left = np.flatnonzero(bound <= fits.count(starts[likely], lengths[likely]).max())
+    left = left[np.lexsort((starts[left], -lengths[left], bound[left]))]
     best = np.zeros(0, dtype=np.int64)
     counts = np.zeros(0, dtype=np.int64)
     size = 2 * wanted

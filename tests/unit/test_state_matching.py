@@ -132,6 +132,16 @@ def test_few_runs_are_counted_in_full(monkeypatch):
     assert sum(counted) < found.n_runs / 4
 
 
+def test_a_run_with_a_higher_bound_and_the_same_count_wins_by_its_position():
+    states = np.zeros((40, 2))
+    states[[10, 20, 30], 0] = 0.9
+    states[[20, 30], 1] = 0.15  # on, but not at the next plane: the bounds of these two are too low by one
+    states[10, 1] = 0.9
+    store = StateStore.from_array(states)
+    assert match_states(store, [0], threshold=0.1, limit=1).starts.tolist() == [10]
+    assert match_states(store, [0], threshold=0.1, limit=2).starts.tolist() == [10, 20]
+
+
 def planted(sign):
     """Noise below the threshold, and cells 3 and 7 on at steps 40-43, and at 90-93 with cell 5."""
     states = np.random.default_rng(0).uniform(-0.25, 0.25, (120, 20))
