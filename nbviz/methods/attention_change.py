@@ -39,8 +39,7 @@ class Change:
     def weights(self, logits: torch.Tensor) -> torch.Tensor:
         """The changed weights for logits of shape (batch, heads, rows, columns)."""
         masked = masked_in(logits)
-        changed = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        changed = changed / self.temperature
+        changed = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
         heads = torch.arange(logits.shape[1], device=logits.device).reshape(1, -1, 1, 1)
         if self.uniform:
             changed = torch.where(_among(heads, self.uniform), torch.zeros_like(changed), changed)

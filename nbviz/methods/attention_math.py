@@ -25,7 +25,11 @@ def masked_in(logits: torch.Tensor) -> torch.Tensor:
 
 
 def to_weights(logits: torch.Tensor) -> torch.Tensor:
-    """Softmax over the last axis; masked columns are exactly 0, and so are rows with nothing to look at."""
+    """Softmax over the last axis, in float32 or better.
+
+    Masked columns are exactly 0, and so are rows with nothing to look at.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     hidden = masked_in(logits)
     weights = torch.softmax(logits.masked_fill(hidden, -math.inf), -1)
     return torch.where(hidden, torch.zeros_like(weights), weights)

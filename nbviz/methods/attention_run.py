@@ -15,7 +15,7 @@ from torch import nn
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.layers import first_tensor
 from nbviz.core.network import Network
-from nbviz.methods.attention_watch import Edit, Site, Watch, per_head
+from nbviz.methods.attention_watch import LARGEST, Edit, Site, Watch, inside, per_head
 
 WeightsOf = Callable[[nn.Module, Any], Any]
 # Arguments by which attention modules are handed the sequence to look at, when it is not their own.
@@ -61,10 +61,15 @@ def watched_run(
     if not 0 <= sample < batch:
         raise ValueError(f"sample={sample} is not in the batch of {batch}: 0 to {batch - 1}")
     with network.running() as module, torch.no_grad():
-        watch = Watch(batch, sample, edit)
+        watch = Watch(batch, sample, edit, tuple((named or {}).values()))
         returned = _Returned(watch, dict(named or {}), weights_of, batch, sample)
         with _hooks(module, watch, returned), visible_attention(module), watch:
             output = network.call(module, inputs)
+        if watch.n_bytes > LARGEST:
+            raise ValueError(
+                f"the attention weights take {watch.n_bytes / 2**30:.1f} GB. "
+                "Choose a few layers, layers=['path.of.one', ...], or a shorter input."
+            )
         picked = network.pick(output).detach()
         picked = picked[sample] if picked.ndim and len(picked) == batch else picked
         sites = returned.kept() if named else [site for site in watch.sites if site.confirmed]
@@ -157,7 +162,9 @@ class _Returned:
                 return
             weights = found
         site = self._watch.followed.site_of(weights) or self._same_values(path, weights)
-        if site is None:  # computed without a softmax: it can be shown, and not be edited
+        if (
+            site is None or site.weights.size == 0
+        ):  # computed without a softmax: it can be shown, and not be edited
             grid, windows = per_head(weights.detach(), self._batch)
             values = grid[min(self._sample, len(grid) - 1)].to("cpu", torch.float32, copy=True).numpy()
             kind = "self" if values.shape[-1] == values.shape[-2] else "cross"
@@ -170,15 +177,15 @@ class _Returned:
         """The softmax inside this module that gave these weights, where they came out as a copy."""
         grid = per_head(weights.detach(), self._batch)[0]
         values = grid[min(self._sample, len(grid) - 1)]
-        inside = (site for site in reversed(self._watch.sites) if _inside(site.path, path))
-        return next((site for site in inside if site.holds(values)), None)
+        found = (site for site in reversed(self._watch.sites) if inside(site.path, path))
+        return next((site for site in found if site.holds(values)), None)
 
     def kept(self) -> list[Site]:
         """The weights returned, else those computed inside, of each module that was named."""
         sites: list[Site] = []
         for path, name in self.wanted.items():
-            inside = [s for s in self._watch.sites if s.confirmed and _inside(s.path, path)]
-            found = self._found.get(path) or inside
+            computed = [s for s in self._watch.sites if s.confirmed and inside(s.path, path)]
+            found = self._found.get(path) or computed
             if not found:
                 shapes = self._shapes.get(path)
                 raise ModelError(
@@ -188,10 +195,6 @@ class _Returned:
                 )
             sites.extend(found)
         return sites
-
-
-def _inside(path: str, module: str) -> bool:
-    return path == module or path.startswith(f"{module}.") or module == ""
 
 
 def _tensors(output: Any) -> list[torch.Tensor]:

@@ -24,6 +24,8 @@ from nbviz.methods.attention_math import DotProduct, MultiHead, masked_in, to_we
 Edit = Callable[["Site", torch.Tensor], "torch.Tensor | None"]
 """``edit(site, logits)`` gives other weights, both (batch, heads, rows, columns), or None: leave it."""
 
+LARGEST = 2 * 2**30
+"""Bytes of weights that are kept at most."""
 _SOFTMAX = (torch.softmax, F.softmax, torch.Tensor.softmax, torch.special.softmax)
 
 
@@ -58,10 +60,15 @@ class Watch(TorchFunctionMode):
         The one whose weights are kept.
     edit : callable, optional
         See :data:`Edit`.
+    only : tuple of str
+        Modules (by path, with all in them) whose weights are kept; all if empty.
     """
 
-    def __init__(self, batch: int, sample: int = 0, edit: Edit | None = None) -> None:
+    def __init__(
+        self, batch: int, sample: int = 0, edit: Edit | None = None, only: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
+        self.n_bytes = 0
         self.sites: list[Site] = []
         self.calling: list[tuple[str, bool]] = [("", False)]
         self.notes: set[str] = set()
@@ -69,6 +76,7 @@ class Watch(TorchFunctionMode):
         self._batch = batch
         self._sample = sample
         self._edit = edit
+        self._only = only
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -133,12 +141,22 @@ class Watch(TorchFunctionMode):
         """Keep the weights; give edited ones, in the shape of ``logits``, where there is an edit."""
         grid, site.windows = per_head(logits.detach(), batch)
         edited = None if self._edit is None else self._edit(site, grid)
+        if self._only and not any(inside(site.path, path) for path in self._only):
+            return None if edited is None else edited.reshape(logits.shape)
+        self.n_bytes += 4 * grid[0].numel()
+        if self.n_bytes > LARGEST:
+            return None  # said after the run, since the model might catch an error raised here
         weights = to_weights(grid) if edited is None else edited
         chosen = min(self._sample, len(grid) - 1)
         hidden = masked_in(grid[chosen])
         site.masked = hidden.cpu().numpy()
         site.weights = weights[chosen].to("cpu", torch.float32, copy=True).numpy()
         return None if edited is None else edited.reshape(logits.shape)
+
+
+def inside(path: str, module: str) -> bool:
+    """Whether the module at ``path`` is the one at ``module``, or in it."""
+    return module in ("", path) or path.startswith(f"{module}.")
 
 
 def per_head(values: torch.Tensor, batch: int) -> tuple[torch.Tensor, int]:

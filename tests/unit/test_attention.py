@@ -501,3 +501,25 @@ def test_windows_stand_as_heads():
     own = F.scaled_dot_product_attention(x, x, torch.eye(4).expand(6, HEADS, 4, 4))
     np.testing.assert_allclose(found.weights[0], own[3:].flatten(0, 1).numpy(), atol=1e-6)
     assert any("3 windows" in note for note in found.notes)
+
+
+def test_weights_that_do_not_fit_are_refused_before_they_are_kept(monkeypatch):
+    from nbviz.methods import attention_run, attention_watch
+
+    for module in (attention_run, attention_watch):
+        monkeypatch.setattr(module, "LARGEST", 4 * HEADS * ROWS * ROWS + 1)
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(SIZE, HEADS, 32, batch_first=True), 2)
+    x = torch.randn(1, ROWS, SIZE)
+    with pytest.raises(ValueError, match=r"GB\. Choose a few layers"):
+        attention(model, x)
+    assert attention(model, x, layers=["layers.1"]).main.layers == ("layers.1.self_attn",)
+
+
+@pytest.mark.parametrize("way", ["matmul", "module"])
+def test_half_precision(way):
+    model = Written(way) if way == "matmul" else nn.TransformerEncoderLayer(SIZE, HEADS, batch_first=True)
+    model = model.to(torch.bfloat16)
+    inputs = torch.tensor([[1, 2, 3]]) if way == "matmul" else torch.randn(1, 3, SIZE)
+    found = attention(model, inputs)
+    assert found.weights.dtype == np.float32
+    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-6)

@@ -292,3 +292,24 @@ def test_an_error_of_the_model_is_quoted(model):
     network = nbviz.Network(model, tokenizer=lambda text: [77])
     with pytest.raises(ModelError, match=r"encode\(\.\.\.\) raised IndexError"):
         decode(network, "ab")
+
+
+def test_without_a_score_all_positions_are_alike(model, network):
+    with torch.no_grad():
+        model.attention.score.weight.zero_()
+    np.testing.assert_allclose(decode(network, "abcd", max_steps=3).weights, 0.25)
+
+
+def test_a_masked_position_of_the_models_own_is_masked():
+    class Hiding(Additive):
+        def forward(self, state, annotations):
+            energies = self.score(torch.tanh(self.query(state)[:, None] + self.key(annotations))).squeeze(-1)
+            weights = torch.softmax(energies.masked_fill(torch.arange(energies.shape[1]) > 1, -torch.inf), -1)
+            return (weights[:, None] @ annotations).squeeze(1), weights
+
+    model = Translator()
+    model.attention = Hiding(8)
+    found = decode(nbviz.Network(model, tokenizer=ids), "abcd", max_steps=2)
+    assert found.masked[..., 2:].all()
+    assert not found.masked[..., :2].any()
+    assert (found.weights[..., 2:] == 0).all()
