@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Loaded when first used, so that `import nbviz` imports neither torch nor scikit-learn.
 _WHERE = {
+    "AttentionHeatmap": "nbviz.views.attention_heatmap",
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
     "InvarianceExplorer": "nbviz.views.invariance_explorer",
@@ -21,6 +22,7 @@ _WHERE = {
 _MODULES = ("core", "methods", "views", "zoo")
 
 __all__ = [
+    "AttentionHeatmap",
     "CorrespondenceAnalysis",
     "HiddenStates",
     "InvarianceExplorer",
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from nbviz import core, methods, views, zoo
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
+    from nbviz.views.attention_heatmap import AttentionHeatmap
     from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
     from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.invariance_explorer import InvarianceExplorer

@@ -16,7 +16,7 @@ from nbviz.views.frames import Frame
 if TYPE_CHECKING:
     from nbviz.views.hidden_states import StatesPicture
 
-LETTERS = (24, 64)
+LETTERS = (16, 48)
 """Steps before a match, and steps in all, in a row of matches: where tokens are characters."""
 
 WORDS = (5, 13)

@@ -6,6 +6,7 @@ import { type Frame, typedArray } from "../channel";
 import { classPalette, toCss } from "../parts/colours";
 import { legendCss } from "../parts/legend";
 import { createShell } from "../parts/shell";
+import { createTextBox } from "../parts/textbox";
 import { addStyle } from "../parts/theme";
 import { controlsOf, factsOf, LIMITS } from "./hidden_states/controls";
 import { Matches } from "./hidden_states/matches";
@@ -14,7 +15,6 @@ import { createPlot, type PlotState } from "./hidden_states/plot";
 import { Side } from "./hidden_states/side";
 import type { Annotation } from "./hidden_states/strips";
 import css from "./hidden_states/style.css";
-import { createTextBox } from "./hidden_states/textbox";
 import {
   cellName,
   countOn,
@@ -95,16 +95,23 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       clear: acts(() => choose({ span: [], pinned: [] })),
       edit: acts(() => {
         isEditing = !isEditing;
-        text.show(isEditing);
+        text.box.hidden = !isEditing;
+        if (isEditing) text.box.focus();
       }),
     },
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-states-view");
   for (const sheet of [legendCss, css]) addStyle(root, sheet);
-  const text = createTextBox(root, stage, String(model.get("text") ?? ""), signal, (value) =>
-    channel.set({ text: value, span: [], pinned: [], position: 0 }),
+  const text = createTextBox(
+    "Text that the network reads",
+    String(model.get("text") ?? ""),
+    signal,
+    (value) => channel.set({ text: value, span: [], pinned: [], position: 0 }),
   );
+  text.box.className = "nbviz-states-text";
+  text.box.hidden = true;
+  root.insertBefore(text.box, stage.parentElement);
   const tip = document.createElement("div");
   tip.className = "nbviz-states-tip";
   tip.hidden = true;
@@ -336,8 +343,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     else channel.set({ position: Math.max(0, start - 20) });
   }
 
+  const onText = () => text.set(String(model.get("text")));
+  model.on("change:text", onText);
   model.on("change:track", readTrack);
   signal.addEventListener("abort", () => {
+    model.off("change:text", onText);
     model.off("change:track", readTrack);
     render(null, shell.side);
   });

@@ -76,7 +76,7 @@ export function createPlot(stage: HTMLElement, options: PlotOptions) {
     frame = 0;
     cancelAnimationFrame(rest);
     const s = state();
-    if (!s || signal.aborted) return;
+    if (!s || signal.aborted || !scroller.clientWidth) return;
     const p = place(s);
     spacer.style.width = `${s.track.meta.steps * s.step}px`;
     const ratio = globalThis.devicePixelRatio || 1;
