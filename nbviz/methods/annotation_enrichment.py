@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +18,6 @@ from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.state_matching import Matches, match_states
 from nbviz.methods.state_store import StateStore
 
-Kind = Literal["categorical", "scalar"]
 MOST_CATEGORIES = 20
 """Integers with more values than this are taken for a scalar, unless the kind is given."""
 DRAWS = 100
@@ -54,7 +52,7 @@ class Enrichment:
         Steps with a value inside the matches and in all.
     """
 
-    kind: Kind
+    kind: str
     labels: tuple[str, ...]
     inside: NDArray[np.float64]
     base: NDArray[np.float64]
@@ -72,7 +70,7 @@ def enrichment_steps(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kinds: Mapping[str, Kind] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Steps:
     """Compare annotations inside the matches with the corpus and with random cells.
 
@@ -134,7 +132,7 @@ def enrichment(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kind: Kind | None = None,
+    kind: str | None = None,
 ) -> Enrichment:
     """One annotation inside the matches: :func:`enrichment_steps`, run to the end."""
     kinds = None if kind is None else {"annotation": kind}
@@ -181,12 +179,12 @@ def _random_steps(
 class _Track:
     """An annotation, ready to be averaged: category numbers (-1: none) or values (NaN: none)."""
 
-    kind: Kind
+    kind: str
     labels: tuple[str, ...]
     values: NDArray
 
     @classmethod
-    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: Kind | None) -> _Track:
+    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: str | None) -> _Track:
         array = np.asarray(given)
         if array.shape != (n_steps,):
             raise ValueError(f"annotation {name!r} has the shape {array.shape}; ({n_steps},) is needed")
