@@ -195,7 +195,7 @@ def test_other_pictures(marker):
     marker.expect_kernel("view.rows == [7, 18, 26, 53] and view.parts.count('stem') == 3")
     page.get_by_role("button", name="Show one more picture, sample 53").click()
     marker.expect_kernel("view.rows == [7, 18, 26, 53, 54]")
-    page.wait_for_function("() => document.querySelectorAll('.nbviz-tile').length === 5")
+    page.wait_for_selector(".nbviz-chip[data-chosen]:has-text('3 of 5')")
     drag(marker, 4, (6.3, 6.3), (19.7, 17.7))
     marker.expect_kernel("view.parts['loop'][4].tolist() == [6, 6, 18, 20]")
 

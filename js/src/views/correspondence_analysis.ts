@@ -70,10 +70,12 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     redraw();
   };
 
-  /** The pictures that were asked for are not those on screen: boxes would go to the wrong ones. */
+  const fits = () => parts.every(({ boxes }) => boxes.length === items.length);
+
+  /** Whether the pictures that were asked for are those on screen; else a box would go to the wrong one. */
   const isSettled = () => {
     const rows: number[] = channel.get("rows") ?? [];
-    return rows.length === items.length && rows.every((value, i) => value === items[i].row);
+    return fits() && rows.length === items.length && rows.every((value, i) => value === items[i].row);
   };
 
   function apply(next: Part[]): void {
@@ -86,9 +88,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     history.push(parts);
   }
 
-  /** Take over what the kernel holds, unless the hand is ahead of it. */
+  /** Take over what the kernel holds, unless the hand is ahead of it on these pictures. */
   function follow(): void {
-    if (changing || channel.isWaiting()) return;
+    if (changing || (channel.isWaiting() && fits())) return;
     const held: Part[] = model.get("parts") ?? [];
     const same =
       held.length === parts.length &&
