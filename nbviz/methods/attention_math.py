@@ -31,6 +31,8 @@ def to_weights(logits: torch.Tensor) -> torch.Tensor:
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     hidden = masked_in(logits)
+    if not hidden.any():
+        return torch.softmax(logits, -1)
     weights = torch.softmax(logits.masked_fill(hidden, -math.inf), -1)
     return torch.where(hidden, torch.zeros_like(weights), weights)
 

@@ -146,11 +146,10 @@ class Watch(TorchFunctionMode):
         self.n_bytes += 4 * grid[0].numel()
         if self.n_bytes > LARGEST:
             return None  # said after the run, since the model might catch an error raised here
-        weights = to_weights(grid) if edited is None else edited
         chosen = min(self._sample, len(grid) - 1)
-        hidden = masked_in(grid[chosen])
-        site.masked = hidden.cpu().numpy()
-        site.weights = weights[chosen].to("cpu", torch.float32, copy=True).numpy()
+        weights = to_weights(grid[chosen]) if edited is None else edited[chosen]
+        site.masked = masked_in(grid[chosen]).cpu().numpy()
+        site.weights = weights.to("cpu", torch.float32, copy=True).numpy()
         return None if edited is None else edited.reshape(logits.shape)
 
 
