@@ -60,7 +60,7 @@ def _check_boxes(part: str, given: Any, sizes: Sequence[tuple[int, int]]) -> np.
     if not np.isfinite(numbers).all() or (numbers != np.rint(numbers)).any():
         raise ValueError(f"part {part!r}: boxes are whole numbers of pixels, got {numbers.tolist()}")
     found = numbers.astype(np.int64)
-    for number in np.flatnonzero(~lacking):
+    for number in np.flatnonzero(~lacking).tolist():
         (top, left, bottom, right), (height, width) = found[number], sizes[number]
         where = f"part {part!r}, image {number}: the box ({top}, {left}, {bottom}, {right})"
         if bottom <= top or right <= left:

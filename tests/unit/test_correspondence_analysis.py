@@ -8,6 +8,7 @@ import traitlets as t
 
 import nbviz
 from nbviz.methods.correspondence import correspondence
+from nbviz.methods.hidden_parts import HiddenParts
 from nbviz.views.part_boxes import Parts
 
 ROWS = [6, 13, 18, 26, 53]  # nines
@@ -321,8 +322,9 @@ def test_aligned_faces_are_not_below_random_boxes_at_one_place():
     small = (255 * data.lfw_subset()[[0, 1, 8, 13, 15]]).round().astype(np.uint8)
     faces = [np.asarray(Image.fromarray(face).resize((200, 200)).convert("RGB")) for face in small]
     eyes = {"right eye": [(64, 32, 104, 88)] * 5, "left eye": [(64, 112, 104, 168)] * 5}
-    options = {"layers": ["_blocks.4._swish"], "n_random": 5}
-    anywhere = correspondence(network, faces, eyes, **options)
-    together = correspondence(network, faces, eyes, **options, places="same place")
+    options = {"layers": ["_blocks.4._swish"], "n_random": 3}
+    album = HiddenParts(network, faces)
+    anywhere = correspondence(network, album, eyes, **options)
+    together = correspondence(network, album, eyes, **options, places="same place")
     assert (anywhere.mean[:-1] < 0.5 * anywhere.baseline).all()
     assert (together.mean[:-1] > together.baseline).all()
