@@ -94,6 +94,7 @@ def encode_picture(picture: AttentionPicture, grid: tuple[int, int] | None, voca
 def _grid_of(
     attention: Attention, group: AttentionGroup, grid: tuple[int, int] | None
 ) -> tuple[int, int] | None:
+    grid = group.grid if grid is None else grid
     try:
         maps = patch_grid(attention, grid, group=group.name).maps
     except ValueError:
@@ -126,7 +127,7 @@ def _likeliest(attention: Attention, vocabulary: list[str]) -> list[list[list[An
     ]
 
 
-def encode_overview(attention: Attention, group: AttentionGroup) -> dict[str, Any]:
+def encode_overview(group: AttentionGroup) -> dict[str, Any]:
     """All heads as small pictures, for the trait ``overview``; each scaled to its own largest weight."""
     layers, heads = group.weights.shape[:2]
     small = _shrunk(group.weights)

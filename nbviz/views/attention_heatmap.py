@@ -173,6 +173,7 @@ class AttentionHeatmap(View):
         self._options = {name: value for name, value in options.items() if value is not None}
         self._grid = grid
         self._editor: tuple[Any, AttentionEditor] | None = None
+        self._shown: AttentionGroup | None = None  # in the overview
         if isinstance(source, str):
             if not source:
                 raise ValueError(
@@ -298,9 +299,12 @@ class AttentionHeatmap(View):
 
     def _publish_overview(self, attention: Attention, name: str) -> None:
         group = attention.group(name or None)
-        overview = encode_overview(attention, group)
+        if self._shown is group:
+            return
+        overview = encode_overview(group)
         if overview["key"] != self.overview.get("key"):
             self.publish(overview=overview)
+        self._shown = group
 
     def encode(self, value: AttentionPicture) -> Frame:
         return encode_picture(value, self._grid, self.specimen.get("vocabulary", []))
@@ -357,7 +361,7 @@ class AttentionHeatmap(View):
         return text
 
     def release(self) -> None:
-        self._network = self._given = self._source = self._editor = None
+        self._network = self._given = self._source = self._editor = self._shown = None
         self._options = {}
         self.overview = {}
         self.specimen = {}

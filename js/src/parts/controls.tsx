@@ -52,6 +52,11 @@ export function fromSlider(
   return Number(clamp(Math.round(value / c.step) * c.step, c.min, c.max).toFixed(digits));
 }
 
+/** JupyterLab in command mode takes the arrow keys, also from a slider. */
+const keepKey = (event: KeyboardEvent) => {
+  if (event.key.startsWith("Arrow")) event.stopPropagation();
+};
+
 function Slider({ control, get, set }: { control: Control & { kind: "slider" } } & Omit<Props, "controls">) {
   const { name, label, min, max, step, log, unit } = control;
   const value = Number(get(name));
@@ -65,6 +70,7 @@ function Slider({ control, get, set }: { control: Control & { kind: "slider" } }
         max={toSlider(max, log)}
         step={log ? (Math.log(max) - Math.log(min)) / 200 : step}
         value={toSlider(value, log)}
+        onKeyDown={keepKey}
         onInput={(e) => set(name, fromSlider(Number(e.currentTarget.value), control))}
       />
       <output>
@@ -93,6 +99,7 @@ function Steps({ control, get, set }: { control: Control & { kind: "steps" } } &
         max={Math.max(0, options.length - 1)}
         step={1}
         value={at}
+        onKeyDown={keepKey}
         onInput={(e) => set(name, options[Number(e.currentTarget.value)].value)}
       />
       <Choice control={{ ...control, kind: "choice" }} get={get} set={set} />
