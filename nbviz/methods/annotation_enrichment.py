@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,7 @@ from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.state_matching import Matches, match_states
 from nbviz.methods.state_store import StateStore
 
+Kind = Literal["categorical", "scalar"]
 MOST_CATEGORIES = 20
 """Integers with more values than this are taken for a scalar, unless the kind is given."""
 DRAWS = 100
@@ -52,7 +54,7 @@ class Enrichment:
         Steps with a value inside the matches and in all.
     """
 
-    kind: str
+    kind: Kind
     labels: tuple[str, ...]
     inside: NDArray[np.float64]
     base: NDArray[np.float64]
@@ -70,7 +72,7 @@ def enrichment_steps(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kinds: Mapping[str, str] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
 ) -> Steps:
     """Compare annotations inside the matches with the corpus and with random cells.
 
@@ -132,7 +134,7 @@ def enrichment(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kind: str | None = None,
+    kind: Kind | None = None,
 ) -> Enrichment:
     """One annotation inside the matches: :func:`enrichment_steps`, run to the end."""
     kinds = None if kind is None else {"annotation": kind}
@@ -179,12 +181,12 @@ def _random_steps(
 class _Track:
     """An annotation, ready to be averaged: category numbers (-1: none) or values (NaN: none)."""
 
-    kind: str
+    kind: Kind
     labels: tuple[str, ...]
     values: NDArray
 
     @classmethod
-    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: str | None) -> _Track:
+    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: Kind | None) -> _Track:
         array = np.asarray(given)
         if array.shape != (n_steps,):
             raise ValueError(f"annotation {name!r} has the shape {array.shape}; ({n_steps},) is needed")
