@@ -15,7 +15,7 @@ import traitlets as t
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.network import Network
-from nbviz.methods.annotation_enrichment import Enrichment, Kind, enrichment_steps
+from nbviz.methods.annotation_enrichment import Enrichment, enrichment_steps
 from nbviz.methods.cell_selection import CellSelection
 from nbviz.methods.given_states import given_states
 from nbviz.methods.recurrent import states_steps
@@ -369,7 +369,7 @@ class HiddenStates(View):
         matches, corpus, notes = picture.matches, picture.corpus, picture.corpus_annotations
         if matches is None or corpus is None or not notes or not len(matches):
             return picture
-        kinds: dict[str, Kind] = {
+        kinds = {
             name: "scalar" for name, values in notes.items() if values.dtype.kind in "iuf"
         }
         sets = int(np.clip(RANDOM_SECONDS / max(matches.seconds, 1e-4), *RANDOM_SETS))
