@@ -369,9 +369,7 @@ class HiddenStates(View):
         matches, corpus, notes = picture.matches, picture.corpus, picture.corpus_annotations
         if matches is None or corpus is None or not notes or not len(matches):
             return picture
-        kinds = {
-            name: "scalar" for name, values in notes.items() if values.dtype.kind in "iuf"
-        }
+        kinds = {name: "scalar" for name, values in notes.items() if values.dtype.kind in "iuf"}
         sets = int(np.clip(RANDOM_SECONDS / max(matches.seconds, 1e-4), *RANDOM_SETS))
         steps = enrichment_steps(matches, notes, corpus.store, sets, seed, kinds=kinds)
         return replace(picture, enriched=(yield from _last(steps)))
