@@ -72,7 +72,7 @@ def enrichment_steps(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kinds: Mapping[str, Kind] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Steps:
     """Compare annotations inside the matches with the corpus and with random cells.
 
@@ -134,7 +134,7 @@ def enrichment(
     n_random: int = 200,
     seed: int = 0,
     *,
-    kind: Kind | None = None,
+    kind: str | None = None,
 ) -> Enrichment:
     """One annotation inside the matches: :func:`enrichment_steps`, run to the end."""
     kinds = None if kind is None else {"annotation": kind}
@@ -186,18 +186,17 @@ class _Track:
     values: NDArray
 
     @classmethod
-    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: Kind | None) -> _Track:
+    def of(cls, name: str, given: ArrayLike, n_steps: int, kind: str | None) -> _Track:
         array = np.asarray(given)
         if array.shape != (n_steps,):
             raise ValueError(f"annotation {name!r} has the shape {array.shape}; ({n_steps},) is needed")
         if kind is None:
             few = array.dtype.kind in "iu" and len(np.unique(array)) <= MOST_CATEGORIES
             kind = "scalar" if array.dtype.kind in "fiu" and not few else "categorical"
-        check_choice("kind", kind, ("categorical", "scalar"))
-        if kind == "scalar":
+        if check_choice("kind", kind, ("categorical", "scalar")) == "scalar":
             if array.dtype.kind not in "fiub":
                 raise TypeError(f"annotation {name!r} is no scalar: its values are of {array.dtype}")
-            return cls(kind, ("mean",), array.astype(np.float64))
+            return cls("scalar", ("mean",), array.astype(np.float64))
         known = np.ones(n_steps, dtype=bool)
         if array.dtype.kind == "O":
             known = np.array([value is not None and value == value for value in array])  # noqa: PLR0124 NaN
@@ -207,7 +206,7 @@ class _Track:
         categories, numbers = np.unique(array[known], return_inverse=True)
         codes = np.full(n_steps, -1, dtype=np.int64)
         codes[known] = numbers
-        return cls(kind, tuple(str(one) for one in categories), codes)
+        return cls("categorical", tuple(str(one) for one in categories), codes)
 
     def inside(self, steps: NDArray[np.int64] | slice) -> NDArray[np.float64]:
         """Share of each category, or the mean, over these steps."""
