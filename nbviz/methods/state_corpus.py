@@ -125,7 +125,7 @@ def corpus_steps(
             yield _values(part, source, layer)
 
     store = None
-    for event in StateStore.build_steps(pieces()):
+    for event in StateStore.build_steps(pieces(), signed=signed, scale=scale, starts=starts):
         if isinstance(event, Progress):
             yield event
         elif isinstance(event, Result):

@@ -319,3 +319,15 @@ def test_summary_in_words(show):
     text = view.summary()
     assert f"steps {at} to {at}" in text
     assert f"{len(view.cells)} cells selected" in text
+
+
+def test_texts_of_a_corpus_are_sequences_of_their_own_and_gates_keep_their_range(show, network):
+    texts = [TEXT, TEXT.replace("a", "c"), TEXT[5:]]
+    view = show(network, TEXT, corpus=texts, source="f", pinned=[2], threshold=0.5, zeros=[0, 0])
+    store = view.latest().corpus.store
+    assert store.starts.tolist() == [0, 25, 50]
+    expected = np.concatenate([states_of(network, one).gates["f"]["lstm.0"] for one in texts])
+    levels = np.minimum(255, np.floor(256 * expected)).astype(np.uint8)
+    assert np.abs(store.by_step[:, :12].astype(int) - levels).max() <= 1  # another pass, to rounding
+    for start, length in zip(view.matches.starts, view.matches.lengths, strict=True):
+        assert start // 25 == (start + length - 1) // 25
