@@ -149,12 +149,18 @@ export function drawMatrix(
   context.fillRect(left, top, width, height);
   context.imageSmoothingEnabled = cellWidth < 1 || cellHeight < 1;
   context.drawImage(picture, left - shiftX, top - shiftY, columns * cellWidth, rows * cellHeight);
-  context.strokeStyle = s.ink.accent;
-  context.lineWidth = 2;
-  if (s.row >= 0)
-    context.strokeRect(left + 1, top - shiftY + s.row * cellHeight, width - 2, Math.max(2, cellHeight));
-  if (s.column >= 0)
-    context.strokeRect(left - shiftX + s.column * cellWidth, top + 1, Math.max(2, cellWidth), height - 2);
+  // A light line under the coloured one: it must be seen on dark cells and on bright ones.
+  for (const [style, line] of [
+    ["#ffffff", 4],
+    [s.ink.accent, 2],
+  ] as const) {
+    context.strokeStyle = style;
+    context.lineWidth = line;
+    if (s.row >= 0)
+      context.strokeRect(left + 1, top - shiftY + s.row * cellHeight, width - 2, Math.max(2, cellHeight));
+    if (s.column >= 0)
+      context.strokeRect(left - shiftX + s.column * cellWidth, top + 1, Math.max(2, cellWidth), height - 2);
+  }
   context.restore();
   drawNames(context, s, box);
 }
