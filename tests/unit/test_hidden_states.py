@@ -331,3 +331,41 @@ def test_texts_of_a_corpus_are_sequences_of_their_own_and_gates_keep_their_range
     assert np.abs(store.by_step[:, :12].astype(int) - levels).max() <= 1  # another pass, to rounding
     for start, length in zip(view.matches.starts, view.matches.lengths, strict=True):
         assert start // 25 == (start + length - 1) // 25
+
+
+@pytest.fixture
+def lstmvis(tmp_path):
+    """A project as LSTMVis has it: raw cell states, word ids, a dictionary, a description."""
+    h5py = pytest.importorskip("h5py")
+    raw = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    ids = np.arange(30) % 3
+    with h5py.File(tmp_path / "states.h5", "w") as file:
+        file["states1"] = raw
+    with h5py.File(tmp_path / "words.h5", "w") as file:
+        file["words"] = ids
+    (tmp_path / "words.dict").write_text("a 0\nnew york 1\nc 2\n", encoding="utf-8")
+    (tmp_path / "lstm.yml").write_text(
+        "name: test\nfiles:\n  states: states.h5\n  words: words.h5\n  dict: words.dict\n"
+        "word_sequence: {file: words, path: words, dict_file: dict}\n"
+        "states:\n  file: states\n  types:\n  - {type: state, layer: 1, path: states1}\n",
+        encoding="utf-8",
+    )
+    return tmp_path, raw
+
+
+def test_files_of_lstmvis(lstmvis):
+    folder, raw = lstmvis
+    view = HiddenStates.from_states(folder, executor="inline")
+    assert view.states.layers == ("state 1",)
+    np.testing.assert_allclose(view.states.hidden["state 1"], np.tanh(raw), atol=1e-6)
+    assert view.states.tokens[:4] == ["a", "new york", "c", "a"]
+    view.close()
+    bare = HiddenStates.from_states(folder / "states.h5", executor="inline")
+    np.testing.assert_array_equal(bare.states.hidden["states1"], raw)
+    assert bare.latest().track.scale == 4
+    bare.close()
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(FileNotFoundError, match=r"nothing\.h5"):
+        HiddenStates.from_states("nothing.h5")

@@ -135,6 +135,13 @@ export function controlsOf(
       tip: "Let every head look at everything alike",
       pressed: get("uniform_all"),
     },
+    specimen.editable &&
+      !specimen.writes && {
+        kind: "toggle",
+        name: "truncate",
+        label: "Cut long text",
+        tip: "Cut a text that is longer than the model can read, in place of an error",
+      },
     specimen.live &&
       get("is_changed") && {
         kind: "button",
