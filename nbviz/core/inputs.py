@@ -30,7 +30,7 @@ def prepare(network: Network, raw: Any) -> Any:
         If the samples are of different shapes and cannot be stacked.
     """
     if isinstance(raw, Mapping):
-        return {key: _place(network, torch.as_tensor(value)) for key, value in raw.items()}
+        return _place(network, raw)
     if _is_text(raw):
         return _tokens(network, list(raw))
     if network.transform is not None and not _is_float(raw):
@@ -99,11 +99,21 @@ def _tokens(network: Network, texts: list[str]) -> Any:
 def _place(network: Network, value: Any) -> Any:
     """Copies on the model's device: a model that works in place must not change the user's data."""
     if isinstance(value, Mapping):
-        return {key: _place(network, part) for key, part in value.items()}
+        return {key: _place_part(network, part) for key, part in value.items()}
     if isinstance(value, tuple):
         return tuple(_place(network, part) for part in value)
     tensor = torch.as_tensor(value)
     return tensor.detach().to(network.device, _wanted_type(network, tensor), copy=True)
+
+
+def _place_part(network: Network, value: Any) -> Any:
+    """A named input: one of yes and no is a mask, and stays so; as the only input, it is a black-and-white
+    picture."""
+    if not isinstance(value, Mapping | tuple):
+        value = torch.as_tensor(value)
+        if value.dtype == torch.bool:
+            return value.to(network.device, copy=True)
+    return _place(network, value)
 
 
 def _wanted_type(network: Network, tensor: torch.Tensor) -> torch.dtype:

@@ -96,7 +96,7 @@ class ModelSpecimen:
         activations = arrays[layer] if kept is None else kept
         if known is None and self._classifies():
             outputs = activations if layer == OUTPUT else arrays[OUTPUT]
-            known = Predictions.of(outputs, sigmoid=network._trace(self.samples).ends_in_sigmoid)
+            known = Predictions.of(outputs, sigmoid=network.ends_in_sigmoid(self.samples))
             self._known = (version, rows, known)
         network.cache.put(key, activations)
         yield Result(Recording(rows, activations, known))

@@ -61,11 +61,12 @@ def copy_module(root: nn.Module) -> tuple[nn.Module, list[tuple[torch.Tensor, to
     cloned: list[tuple[torch.Tensor, torch.Tensor]] = []
     for tensor in tensors:
         if type(tensor) is nn.Parameter:
-            memo[id(tensor)] = nn.Parameter(tensor.data, requires_grad=tensor.requires_grad)
+            memo[id(tensor)] = own = nn.Parameter(tensor.data, requires_grad=tensor.requires_grad)
+            own.__dict__.update(tensor.__dict__)
         elif isinstance(tensor, nn.Parameter):
             memo[id(tensor)] = tensor  # a special kind (quantised, sharded): not to be rebuilt
         else:
-            memo[id(tensor)] = own = tensor.detach().clone()
+            memo[id(tensor)] = own = _clone(tensor)
             cloned.append((tensor, own))
     for child in modules:
         for key in HOOKS:
@@ -79,6 +80,15 @@ def copy_module(root: nn.Module) -> tuple[nn.Module, list[tuple[torch.Tensor, to
     if not ours <= {id(copied) for copied in memo.values()}:
         raise NotShared("its own __deepcopy__ copies the weights")
     return twin, cloned
+
+
+def _clone(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers in memory of their own, with the class and the attributes of a tensor subclass."""
+    own = tensor.detach().clone()
+    if type(own) is not type(tensor):
+        own = own.as_subclass(type(tensor))
+    own.__dict__.update(tensor.__dict__)
+    return own
 
 
 def _rebound(hook: Any, memo: dict[int, Any]) -> Any:

@@ -149,6 +149,25 @@ def test_a_plain_tokenizer_and_one_of_transformers():
     assert Network(nn.Linear(1, 1), transform=lambda t: [len(t)]).prepare(["ab", "c"]).tolist() == [[2], [1]]
 
 
+def test_a_mask_among_named_inputs_stays_a_mask_also_without_embeddings():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
+
+        def forward(self, x, mask):
+            return self.attention(x, x, x, key_padding_mask=mask)[0]
+
+    network = Network(Masked())
+    raw = {"x": np.ones((2, 3, 4), np.float32), "mask": np.array([[False, False, True]] * 2)}
+    inputs = network.prepare(raw)
+    assert (inputs["x"].dtype, inputs["mask"].dtype) == (torch.float32, torch.bool)
+    inputs["mask"][:] = False
+    assert raw["mask"].any(), "in memory of its own"
+    assert network.layer("attention", raw).shape == (3, 4)
+    assert Network(nn.Linear(3, 1)).prepare(raw["mask"]).dtype == torch.float32  # a black-and-white picture
+
+
 def test_objects_are_no_numbers():
     with pytest.raises(TypeError, match=r"Python objects, not numbers.*transform="):
         Network(nn.Linear(1, 1)).prepare([object()])

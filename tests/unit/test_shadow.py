@@ -386,6 +386,29 @@ def test_parameters_and_modules_in_plain_lists_are_shared_too():
     assert (capture(network, x, ["output"])["output"] == 6).all()
 
 
+def test_tensors_keep_their_class_and_attributes():
+    from torch.nn.attention.bias import causal_lower_right
+
+    class Attends(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project = nn.Linear(4, 4)
+            self.project.weight.scale = 2.0
+            self.bias = causal_lower_right(3, 3)
+
+        def forward(self, x):
+            q = self.project(x) * self.project.weight.scale
+            return torch.nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=self.bias)
+
+    module, x = Attends(), torch.randn(2, 3, 4)
+    network = Network(module)
+    with network.running() as twin, torch.no_grad():
+        assert type(twin.bias) is type(module.bias)
+        assert twin.bias is not module.bias
+        torch.testing.assert_close(twin(x), module(x))
+    assert network.notes == ()
+
+
 def test_an_eval_method_that_merges_weights_is_not_run():
     class Merging(nn.Linear):  # as adapters (LoRA) do
         merged = False
