@@ -1,0 +1,195 @@
+"""Activations of the same samples at every epoch of a training, or in every layer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from nbviz.core.errors import unknown_name
+from nbviz.core.events import Progress, Result, Steps, run_to_end
+from nbviz.core.network import Network
+from nbviz.core.recording import Recording, spread
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ModelSpecimen
+from nbviz.core.version import fingerprint, structure
+from nbviz.methods.layer_map import true_outputs
+
+
+@dataclass(frozen=True, eq=False)
+class FrameActivations:
+    """What :func:`~nbviz.methods.evolution.evolution` compares: one array per epoch or layer.
+
+    Attributes
+    ----------
+    names : tuple of int, or of str
+        Epochs, or layers.
+    activations : tuple of ndarray of float32, each of shape (n_samples, n_features)
+        The same arrays for the same question while the network keeps them, so that a
+        :class:`~nbviz.methods.neighbour_cache.NeighbourCache` knows them again.
+    rows : ndarray of int, shape (n_samples,)
+        Which samples.
+    accuracy : ndarray of float64, shape (frames,), or None
+        Share of these samples that the network classifies as labelled (AC of Rauber et al. 2017), in
+        [0, 1]; the same for all layers. None without labels or classes.
+    """
+
+    names: tuple[Any, ...]
+    activations: tuple[NDArray[np.float32], ...]
+    rows: NDArray[np.int64]
+    accuracy: NDArray[np.float64] | None
+
+
+def checkpoint_activations_steps(
+    network: Network | nn.Module,
+    samples: Any,
+    layer: str = "",
+    epochs: Sequence[int] | None = None,
+    *,
+    reduce: str = "flatten",
+    n_samples: int = 0,
+) -> Steps:
+    """Run the samples to one layer with the weights of each checkpoint.
+
+    Yields ``Progress``, then a ``Result`` with :class:`FrameActivations`. What a checkpoint gave is kept in
+    ``network.cache`` until its weights change.
+
+    Parameters
+    ----------
+    network : Network
+        With ``checkpoints``.
+    samples : Samples, or what they are made from
+    layer : str
+        Default: the last hidden layer.
+    epochs : sequence of int, optional
+        Default: all checkpoints, in order.
+    reduce : {"flatten", "max", "mean"}
+        How a feature map becomes a vector.
+    n_samples : int
+        How many samples, evenly spread over all; 0 for all.
+
+    Raises
+    ------
+    UnknownName
+        No such layer or epoch.
+    ValueError
+        The network has no checkpoints.
+    ModelError
+        If the model raises.
+    """
+    network, samples = Network.of(network), Samples.of(samples)
+    if not network.checkpoints:
+        raise ValueError(
+            "the network has no checkpoints: Network(model, checkpoints={epoch: state_dict, ...})"
+        )
+    epochs = sorted(network.checkpoints) if epochs is None else list(epochs)
+    for epoch in epochs:
+        if epoch not in network.checkpoints:
+            raise unknown_name("epoch", epoch, [str(e) for e in sorted(network.checkpoints)])
+    specimen = ModelSpecimen(network, samples)
+    layer = specimen.check(layer or specimen.default_layer())
+    rows = spread(len(samples), n_samples or len(samples))
+    truth = true_outputs(specimen)
+    arrays, accuracies = [], []
+    for done, epoch in enumerate(epochs):
+        yield Progress(done, len(epochs), "checkpoints")
+        weights = fingerprint(list(network.checkpoints[epoch].values()))
+        settings = hash(structure(network.module))
+        key = ("epoch", epoch, weights, settings, _token(samples), layer, reduce, rows.tobytes())
+        array, classes = network.cache.get((*key, "activations")), network.cache.get((*key, "classes"))
+        if array is None or classes is None:
+            then = network.at_epoch(epoch)
+            then.batch_size = network.batch_size
+            recording = None
+            for event in ModelSpecimen(then, samples).record_steps(layer, reduce, rows):
+                if isinstance(event, Progress):
+                    yield Progress(event.done, event.total, f"samples through the model of epoch {epoch}")
+                elif isinstance(event, Result):
+                    recording = event.value
+            assert isinstance(recording, Recording)
+            predictions = recording.predictions
+            array = recording.activations
+            classes = np.zeros(0, np.int64) if predictions is None else predictions.classes
+            network.cache.put((*key, "activations"), array)
+            network.cache.put((*key, "classes"), classes)
+        arrays.append(array)
+        if truth is not None and len(classes):
+            accuracies.append(float((classes == truth[rows]).mean()))
+    known = len(accuracies) == len(epochs)
+    yield Result(
+        FrameActivations(tuple(epochs), tuple(arrays), rows, np.array(accuracies) if known else None)
+    )
+
+
+def checkpoint_activations(
+    network: Network | nn.Module, samples: Any, *arguments: Any, **options: Any
+) -> Any:
+    """:func:`checkpoint_activations_steps`, run to the end: a :class:`FrameActivations`."""
+    return run_to_end(checkpoint_activations_steps(network, samples, *arguments, **options))
+
+
+def layer_activations_steps(
+    network: Network | nn.Module,
+    samples: Any,
+    layers: Sequence[str] | None = None,
+    *,
+    reduce: str = "flatten",
+    n_samples: int = 0,
+) -> Steps:
+    """Run the samples to several layers.
+
+    Yields ``Progress``, then a ``Result`` with :class:`FrameActivations`.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+    samples : Samples, or what they are made from
+    layers : sequence of str, optional
+        In the order in which they are compared. Default: all, from ``"input"`` on.
+    reduce, n_samples
+        As in :func:`checkpoint_activations_steps`.
+
+    Raises
+    ------
+    UnknownName
+        No such layer.
+    ModelError
+        If the model raises.
+    """
+    network, samples = Network.of(network), Samples.of(samples)
+    specimen = ModelSpecimen(network, samples)
+    wanted = [layer.name for layer in specimen.layers()] if layers is None else list(layers)
+    wanted = [specimen.check(name) for name in wanted]
+    rows = spread(len(samples), n_samples or len(samples))
+    truth = true_outputs(specimen)
+    arrays, accuracy = [], None
+    for done, name in enumerate(wanted):
+        yield Progress(done, len(wanted), "layers")
+        for event in specimen.record_steps(name, reduce, rows):
+            if isinstance(event, Progress):
+                yield Progress(event.done, event.total, f"samples through the model to {name}")
+            elif isinstance(event, Result):
+                arrays.append(event.value.activations)
+                predictions = event.value.predictions
+                if truth is not None and predictions is not None:
+                    share = float((predictions.classes == truth[rows]).mean())
+                    accuracy = np.full(len(wanted), share)
+    yield Result(FrameActivations(tuple(wanted), tuple(arrays), rows, accuracy))
+
+
+def layer_activations(network: Network | nn.Module, samples: Any, *arguments: Any, **options: Any) -> Any:
+    """:func:`layer_activations_steps`, run to the end: a :class:`FrameActivations`."""
+    return run_to_end(layer_activations_steps(network, samples, *arguments, **options))
+
+
+_tokens: weakref.WeakKeyDictionary[Samples, object] = weakref.WeakKeyDictionary()
+
+
+def _token(samples: Samples) -> object:
+    """A key that stands for these samples and is never used again for others."""
+    return _tokens.setdefault(samples, object())
