@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from nbviz.core.capture import probabilities
-from nbviz.core.errors import ModelError, unknown_name
+from nbviz.core.errors import ModelError
 from nbviz.core.layers import Layer
+from nbviz.core.user_warning import warn_user
 from nbviz.methods.incremental import Reply
 from nbviz.methods.incremental_runner import Runner
+from nbviz.methods.picture_features import class_number
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Sheet:
         self.window, self.stride = extents
         self.clean_outputs = clean
         self.clean_probabilities = probabilities(clean)[0]
-        self.target = _target(names, target, self.clean_probabilities)
+        self.target = class_number(names, target, self.clean_probabilities)
         self.unit, self.clean_activation = _unit(runner, layer, unit)
         count = len(positions.reshape(-1, 4))
         self.outputs = np.full((count, clean.shape[1]), np.nan, np.float32)
@@ -159,20 +160,6 @@ def _check_output(clean: np.ndarray) -> None:
         )
 
 
-def _target(names: tuple[str, ...], target: int | str | None, chances: np.ndarray) -> int:
-    if target is None:
-        return int(chances.argmax())
-    if isinstance(target, str):
-        if target not in names:
-            raise unknown_name("class", target, names)
-        return names.index(target)
-    if not isinstance(target, int | np.integer) or isinstance(target, bool):
-        raise TypeError(f"target must be a class number or name, got {target!r}")
-    if not 0 <= target < len(chances):
-        raise ValueError(f"the model has classes 0 to {len(chances) - 1}; got target={target}")
-    return int(target)
-
-
 def _undecided(chances: np.ndarray) -> tuple[str, ...]:
     """A warning if the clean prediction is hardly better than chance."""
     if chances.max() >= 1.5 / len(chances):
@@ -182,7 +169,7 @@ def _undecided(chances: np.ndarray) -> tuple[str, ...]:
         f"{len(chances)} classes), so the map will show little. Is the input normalised as in training? "
         "Network(model, transform=...)."
     )
-    warnings.warn(note, stacklevel=5)
+    warn_user(note)
     return (note,)
 
 
@@ -193,5 +180,5 @@ def _several(outputs: int) -> tuple[str, ...]:
         f"the model returns {outputs} tensors; one of them is taken for the class scores. "
         "To choose it: Network(model, output=0), or output='name', or output=lambda out: ..."
     )
-    warnings.warn(note, stacklevel=5)
+    warn_user(note)
     return (note,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nbviz.core.network import Network
+from nbviz.core.reading import is_dataset
+from nbviz.core.user_warning import warn_user
 from nbviz.methods.fills import Levels
 
 _LOOKS_LIKE_PIXELS = 30.0
@@ -66,6 +68,7 @@ def read_picture(network: Network, image: Any) -> Picture:
     if array.dtype != np.uint8 and not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise ValueError(f"the image holds {bad:,} values that are NaN or infinite; replace them first")
+    _check_alpha(network, array)
     inputs = prepared(network, array, is_signal)
     _check_channels(network, inputs, array)
     if not bool(torch.isfinite(inputs).all()):
@@ -103,10 +106,14 @@ def _as_array(image: Any, is_signal: bool) -> np.ndarray:
     if isinstance(image, list | tuple):
         if len(image) != 1:
             shapes = ", ".join(str(getattr(x, "shape", getattr(x, "size", "?"))) for x in image[:3])
-            raise ValueError(f"occlusion takes one image at a time; got {len(image)} ({shapes})")
+            raise ValueError(f"one image is wanted, got a list of {len(image)} ({shapes}): pass one of them")
         image = image[0]
     if hasattr(image, "convert") and hasattr(image, "getbands"):  # PIL, without importing it
         return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    if isinstance(image, str | os.PathLike):
+        raise TypeError(f"one image is wanted, got the name {str(image)!r}: open it, PIL.Image.open(...)")
+    if is_dataset(image):
+        raise TypeError(f"one image is wanted, got a {type(image).__name__}: pass one of its images")
     is_tensor = isinstance(image, Tensor)
     array = image.detach().cpu().numpy() if is_tensor else np.asarray(image)
     if array.dtype.kind not in "uif" or (array.dtype.kind in "ui" and array.dtype != np.uint8):
@@ -119,9 +126,8 @@ def _as_array(image: Any, is_signal: bool) -> np.ndarray:
         array = array.astype(np.float32, copy=False)
     if array.ndim == (3 if is_signal else 4):
         if array.shape[0] != 1:
-            raise ValueError(
-                f"occlusion takes one image at a time; got a batch of {array.shape[0]}: image[:1]"
-            )
+            what = "signal" if is_signal else "image"
+            raise ValueError(f"one {what} is wanted, got a batch of {array.shape[0]}: pass one, {what}s[0]")
         array = array[0]
     if is_signal:
         if array.ndim > 2:
@@ -134,24 +140,53 @@ def _as_array(image: Any, is_signal: bool) -> np.ndarray:
             f"an image has shape (H, W), (H, W, 3) of 8-bit pixels, or (C, H, W) as the model takes it; "
             f"got {array.shape}"
         )
-    channels_first = array.dtype.kind == "f" or (array.shape[-1] not in (1, 3) and array.shape[0] in (1, 3))
+    if is_pile_of_grey(array):
+        raise ValueError(
+            f"one image is wanted, got 8-bit pixels of shape {array.shape}, which look like "
+            f"{array.shape[0]} grey images: pass one, images[0]"
+        )
+    channels_first = array.dtype.kind == "f" or (array.shape[-1] not in (1, 3, 4) and array.shape[0] in (1, 3))
     array = np.moveaxis(array, 0, -1) if channels_first else array
     return array[..., 0] if array.shape[-1] == 1 else array
 
 
+def is_pile_of_grey(array: Any) -> bool:
+    """Whether 8-bit pixels with three axes have none that could be the colour: many grey images, not one."""
+    shape = tuple(array.shape)
+    is_bytes = str(array.dtype).removeprefix("torch.") == "uint8"
+    return is_bytes and len(shape) == 3 and shape[-1] not in (1, 3, 4) and shape[0] not in (1, 3, 4)
+
+
+def _check_alpha(network: Network, array: np.ndarray) -> None:
+    """Before the transform, which would say it less plainly."""
+    first = _first_convolution(network)
+    if array.dtype == np.uint8 and array.shape[2:] == (4,) and (first is None or first.in_channels != 4):
+        raise ValueError(
+            f"the image has 4 channels, {array.shape}: the fourth is its transparency. "
+            "Drop it: image[..., :3], or PIL's image.convert('RGB')."
+        )
+
+
+def _first_convolution(network: Network) -> nn.Conv1d | nn.Conv2d | None:
+    return next((m for m in network.module.modules() if isinstance(m, nn.Conv1d | nn.Conv2d)), None)
+
+
 def _check_channels(network: Network, inputs: Tensor, array: np.ndarray) -> None:
-    kinds = (nn.Conv1d, nn.Conv2d)
-    first = next((m for m in network.module.modules() if isinstance(m, kinds)), None)
+    first = _first_convolution(network)
     if first is None or first.in_channels == inputs.shape[1]:
         return
     got, wanted = inputs.shape[1], first.in_channels
     advice = ""
-    if wanted == 1 and got == 3:
+    if array.dtype != np.uint8 and array.ndim == 3 and array.shape[1] == wanted:
+        advice = " A floating-point input is (C, H, W), channels first: np.moveaxis(image, -1, 0)."
+        if network.transform is not None:
+            advice += " For the transform, give 8-bit pixels instead: (255 * image).astype('uint8')."
+    elif wanted == 1 and got == 3:
         advice = " Make it grey: Image.fromarray(image).convert('L')."
     elif wanted == 3 and got == 1:
         advice = " Make it colour: np.stack([image] * 3, axis=-1), or image.convert('RGB')."
-    elif array.dtype != np.uint8 and array.ndim == 3 and array.shape[1] == wanted:
-        advice = " A floating-point input is (C, H, W), channels first: np.moveaxis(image, -1, 0)."
+    elif wanted == 3 and got == 4:
+        advice = " Drop the transparency: image[:3]."
     raise ValueError(f"the image has {got} channel(s), the model's first layer takes {wanted}.{advice}")
 
 
@@ -181,5 +216,5 @@ def _range_notes(network: Network, inputs: Tensor) -> tuple[str, ...]:
         "If it was trained on normalised images, say how: Network(model, transform=...), "
         "for example PixelTransform(mean, std)."
     )
-    warnings.warn(note, stacklevel=4)
+    warn_user(note)
     return (note,)

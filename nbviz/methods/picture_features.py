@@ -51,8 +51,8 @@ def read_pictures(network: Network, images: Any) -> list[Picture]:
     for number, image in enumerate(raw):
         try:
             pictures.append(read_picture(network, image))
-        except (TypeError, ValueError) as error:
-            kind = ValueError if isinstance(error, ValueError) else TypeError
+        except (TypeError, ValueError, ModelError) as error:
+            kind = next(k for k in (ModelError, ValueError, TypeError) if isinstance(error, k))
             raise kind(f"image {number}: {error}") from error
     for number, picture in enumerate(pictures):
         if picture.inputs.shape != pictures[0].inputs.shape:

@@ -427,16 +427,33 @@ def test_bad_options(module, pixels, options, error, message):
         (
             [np.zeros((3, 30, 30)), np.zeros((3, 20, 20))],
             ValueError,
-            r"one image at a time; got 2 \(\(3, 30, 30\)",
+            r"one image is wanted, got a list of 2 \(\(3, 30, 30\)",
         ),
         (np.zeros((3, 30, 30), np.int64), TypeError, "got int64"),
         (np.zeros((0, 30, 3), np.uint8), ValueError, "empty"),
         (np.zeros(7, np.float32), ValueError, "an image has shape"),
+        (np.zeros((5, 30, 30), np.uint8), ValueError, r"look like 5 grey images: pass one, images\[0\]"),
+        (np.zeros((30, 30, 4), np.uint8), ValueError, r"4 channels.*transparency.*image\[..., :3\]"),
+        (np.zeros((4, 30, 30), np.float32), ValueError, r"4 channel\(s\).*takes 3.*image\[:3\]"),
+        ("cat.png", TypeError, r"got the name 'cat.png': open it, PIL.Image.open"),
+        (torch.utils.data.TensorDataset(torch.zeros(2, 3, 30, 30)), TypeError, "got a TensorDataset"),
     ],
 )
 def test_bad_images(module, image, error, message):
     with pytest.raises(error, match=message):
         occlude(module, image)
+
+
+def test_a_float_picture_with_channels_last_for_a_model_with_a_transform(module):
+    with pytest.raises(ValueError, match=r"moveaxis\(image, -1, 0\).*\(255 \* image\).astype\('uint8'\)"):
+        occlude(Network(module, transform=TRANSFORM), np.zeros((30, 30, 3), np.float32))
+
+
+def test_warnings_point_at_the_line_that_asked_and_come_once(module, pixels, recwarn):
+    occlude(module, pixels, window=18, stride=18)
+    found = [str(w.message) for w in recwarn if "look like pixels" in str(w.message)]
+    assert len(found) == 1
+    assert {w.filename for w in recwarn} == {__file__}
 
 
 def test_a_colour_image_for_a_grey_model():
