@@ -4,6 +4,7 @@
 >>> net, digits = nbviz.zoo.load("mnist-cnn"), nbviz.zoo.load_mnist(2000)
 """
 
+from nbviz.zoo.captions import load_scenes
 from nbviz.zoo.catalogue import load
 from nbviz.zoo.catalogue import models as list
 from nbviz.zoo.characters import repeated_text
@@ -19,5 +20,6 @@ __all__ = [
     "load_digits",
     "load_mnist",
     "load_python_source",
+    "load_scenes",
     "repeated_text",
 ]
