@@ -1,0 +1,379 @@
+"""How long a recurrent layer remembers: one token is replaced, and the states are compared from there on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nbviz.core.errors import unknown_name
+from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
+from nbviz.core.network import Network
+from nbviz.methods.recurrent import states_steps
+from nbviz.methods.recurrent_batch import BatchRunner, batches
+from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent_tokens import Given, sequences, spell
+from nbviz.methods.relative_distance import Normalise, bootstrap_means, relative_to, time_constant
+
+Source = Literal["hidden", "cell"]
+
+LEVEL = 95
+"""Per cent of the bootstrap's means that lie inside a band."""
+
+RESAMPLES = 1000
+TRIALS_AT_ONCE = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Typo:
+    """What replacing one token does to the states, from that token on.
+
+    Attributes
+    ----------
+    position : int
+        Step of the token that was replaced.
+    original, replacement : str
+        The two tokens as they are displayed; empty for a signal.
+    source : str
+        ``"hidden"`` or ``"cell"`` (of a layer without c its h).
+    normalise : str
+        ``"start"`` or ``"maximum"``: what the relative distance is relative to.
+    layers : tuple of str
+    distance : (layers, steps) float64 array
+        Euclidean distance of the two states; column t is t steps after the replaced token.
+    relative : (layers, steps) float64 array
+        Divided by the value at t = 0 or by the largest; zeros where nothing has changed.
+    tau : (layers,) float64 array
+        Time constant, in tokens: see :func:`~nbviz.methods.relative_distance.time_constant`.
+    """
+
+    position: int
+    original: str
+    replacement: str
+    source: str
+    normalise: str
+    layers: tuple[str, ...]
+    distance: NDArray[np.float64]
+    relative: NDArray[np.float64]
+    tau: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TimeScales:
+    """The mean over many replacements.
+
+    Attributes
+    ----------
+    layers, source, normalise : as in :class:`Typo`
+    trials : int
+    context : int
+        Tokens read before each replaced one.
+    positions : (trials,) int64 array
+        Steps of the text at which a token was replaced.
+    distance : (trials, layers, steps) float32 array
+    relative : (layers, steps) float64 array
+        Mean distance over the trials, divided by its own value at t = 0 or by its largest.
+    lower, upper : (layers, steps) float64 arrays
+        95% bootstrap interval of ``relative`` over the trials (1,000 resamples, percentiles).
+    tau : (layers,) float64 array
+        Time constant of ``relative``, in tokens.
+    tau_interval : (layers, 2) float64 array
+        Its 95% bootstrap interval.
+    """
+
+    layers: tuple[str, ...]
+    source: str
+    normalise: str
+    trials: int
+    context: int
+    positions: NDArray[np.int64]
+    distance: NDArray[np.float32]
+    relative: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    tau: NDArray[np.float64]
+    tau_interval: NDArray[np.float64]
+
+
+def distances(one: States, other: States, source: Source = "hidden", start: int = 0) -> NDArray[np.float64]:
+    """Euclidean distance of two runs, (layers, steps from ``start``)."""
+    return np.stack(
+        [
+            np.linalg.norm(
+                _of(one, source, name)[start:].astype(np.float64) - _of(other, source, name)[start:], axis=1
+            )
+            for name in one.layers
+        ]
+    )
+
+
+def typo_of(
+    plain: States,
+    changed: States,
+    position: int,
+    *,
+    source: Source,
+    normalise: Normalise,
+    horizon: int | None,
+) -> Typo:
+    """The comparison of two runs that are at hand; see :func:`typo_steps`."""
+    found = distances(plain, changed, source, position)
+    found = found if horizon is None else found[:, : horizon + 1]
+    relative = relative_to(found, normalise)
+    return Typo(
+        position,
+        "" if plain.tokens is None else plain.tokens[position],
+        "" if changed.tokens is None else changed.tokens[position],
+        source,
+        normalise,
+        plain.layers,
+        found,
+        relative,
+        time_constant(relative),
+    )
+
+
+def typo_steps(
+    model: Network | nn.Module,
+    text: Any,
+    position: int,
+    replacement: Any,
+    *,
+    horizon: int | None = None,
+    source: Source = "hidden",
+    normalise: Normalise = "start",
+) -> Steps:
+    """Run a text, and the same text with one token replaced, and compare the states of every layer.
+
+    Yields Progress, then Result(:class:`Typo`).
+
+    Parameters
+    ----------
+    model : Network or torch.nn.Module
+        With recurrent layers: see :func:`~nbviz.methods.recurrent.states_steps`.
+    text : str, token ids (time,), or a signal (time, features)
+    position : int
+        Step of the token to replace, from 0.
+    replacement : str, int, or (features,) array
+        A token as the tokenizer reads it, an id, or one step of a signal.
+    horizon : int, optional
+        Steps after the replaced token that are looked at; default: to the end of the text.
+    source : {"hidden", "cell"}
+        h, or c of an LSTM.
+    normalise : {"start", "maximum"}
+
+    Raises
+    ------
+    ModelError
+        If the model has no recurrent layer.
+    TypeError, ValueError
+        If the text is none of these, the position is outside it, or the replacement is not one token.
+
+    References
+    ----------
+    Hermans and Schrauwen, "Training and Analysing Deep Recurrent Neural Networks", NIPS 2013, section 3.3.
+    """
+    network = Network.of(model)
+    check_options(source, normalise, horizon)
+    given = one_sequence(network, text)
+    changed = replaced(network, given, position, replacement)
+    found: list[States] = []
+    for part in (given, changed):
+        for event in states_steps(network, _again(part)):
+            if isinstance(event, Progress):
+                yield Progress(event.done + len(found) * event.total, 2 * event.total, "steps")
+            elif isinstance(event, Result):
+                found.append(event.value)
+    yield Result(typo_of(found[0], found[1], position, source=source, normalise=normalise, horizon=horizon))
+
+
+def typo(model: Network | nn.Module, text: Any, position: int, replacement: Any, **options: Any) -> Typo:
+    """:func:`typo_steps`, run to the end."""
+    return run_to_end(typo_steps(model, text, position, replacement, **options))
+
+
+def time_scales_steps(
+    model: Network | nn.Module,
+    text: Any,
+    n_trials: int = 200,
+    horizon: int = 300,
+    *,
+    context: int = 100,
+    source: Source = "hidden",
+    normalise: Normalise = "start",
+    seed: int = 0,
+) -> Steps:
+    """The mean distance over many random replacements of one token, with its confidence band.
+
+    Each trial cuts a passage out of the text, at random, and replaces one of its tokens by another one that
+    occurs in the text, each as likely (of a signal: by another step of it). Passages run in batches where
+    the model gives the same in a batch as alone, else one by one. The distances are averaged over the trials
+    first and the mean is normalised then, so that trials that change a layer little count little.
+
+    Yields Progress and, after every batch, Preview; then Result(:class:`TimeScales`).
+
+    Parameters
+    ----------
+    model, text, source, normalise : as in :func:`typo_steps`
+    n_trials : int
+        2 or more.
+    horizon : int
+        Steps after the replaced token; of a short text at most half of its length.
+    context : int
+        Tokens read before it, at most; the network begins them with its initial state.
+    seed : int
+
+    Raises
+    ------
+    As :func:`typo_steps`; ValueError also for a text whose tokens are all the same.
+    """
+    network = Network.of(model)
+    check_options(source, normalise, horizon)
+    if n_trials < 2:
+        raise ValueError(f"n_trials={n_trials}: 2 or more are wanted, for a mean with a band")
+    given = one_sequence(network, text)
+    assert given.values is not None
+    rng = np.random.default_rng(seed)
+    steps = min(horizon, len(given.values) // 2)
+    lead = min(context, len(given.values) - steps - 1)
+    positions = rng.integers(lead, len(given.values) - steps, n_trials)
+    others = _replacements(given.values, positions, rng)
+    runner = BatchRunner(network, cells=source == "cell")
+    found: list[NDArray[np.float32]] = []
+    for part in batches(n_trials, TRIALS_AT_ONCE):
+        here = torch.from_numpy(positions[part])
+        rows = given.values[here[:, None] + torch.arange(-lead, steps + 1)]
+        changed = rows.clone()
+        changed[:, lead] = others[part]
+        batch = runner.run(torch.cat([rows, changed]))
+        both = [batch.source(source, name)[:, lead:] for name in batch.layers]
+        half = len(rows)
+        found.append(np.stack([np.linalg.norm(x[:half] - x[half:], axis=2) for x in both], axis=1))
+        layers = batch.layers
+        done = sum(map(len, found))
+        yield Progress(done, n_trials, "typos")
+        value = _mean(
+            layers,
+            np.concatenate(found),
+            positions[:done],
+            lead=lead,
+            source=source,
+            normalise=normalise,
+            seed=seed,
+            resamples=RESAMPLES if done == n_trials else RESAMPLES // 5,
+        )
+        yield Preview(value) if done < n_trials else Result(value)
+
+
+def time_scales(
+    model: Network | nn.Module, text: Any, n_trials: int = 200, horizon: int = 300, **options: Any
+) -> TimeScales:
+    """:func:`time_scales_steps`, run to the end."""
+    return run_to_end(time_scales_steps(model, text, n_trials, horizon, **options))
+
+
+def _mean(
+    layers: tuple[str, ...],
+    found: NDArray[np.float32],
+    positions: NDArray[np.int64],
+    *,
+    lead: int,
+    source: str,
+    normalise: Normalise,
+    seed: int,
+    resamples: int,
+) -> TimeScales:
+    relative = relative_to(found.mean(0, dtype=np.float64), normalise)
+    resampled = relative_to(bootstrap_means(found, resamples, seed), normalise)
+    tails = ((100 - LEVEL) / 2, (100 + LEVEL) / 2)
+    lower, upper = np.percentile(resampled, tails, axis=0)
+    spread = np.percentile(time_constant(resampled), tails, axis=0, method="nearest")
+    return TimeScales(
+        layers,
+        source,
+        normalise,
+        len(found),
+        lead,
+        positions,
+        found,
+        relative,
+        lower,
+        upper,
+        time_constant(relative),
+        spread.T,
+    )
+
+
+def _replacements(values: Tensor, positions: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+    """Other tokens that occur in the text, each as likely; of a signal other steps of it."""
+    known, number = torch.unique(values, dim=0, return_inverse=True)
+    if len(known) < 2:
+        raise ValueError("all tokens of the text are the same: there is nothing to replace one by")
+    drawn = rng.integers(0, len(known) - 1, len(positions))
+    here = number[torch.from_numpy(positions)].numpy()
+    return known[torch.from_numpy(drawn + (drawn >= here))]
+
+
+# What was given
+
+
+def one_sequence(network: Network, text: Any) -> Given:
+    """The one sequence of ids or of a signal that ``text`` is."""
+    parts = sequences(network, text)
+    if len(parts) > 1:
+        raise ValueError(f"one text is wanted, got a list of {len(parts)}")
+    if parts[0].values is None:
+        raise TypeError("text, token ids or a signal is wanted, not a model's own inputs")
+    if parts[0].steps == 1:
+        raise ValueError("the text has one token: two or more are wanted, to replace one and look on")
+    return parts[0]
+
+
+def replaced(network: Network, given: Given, position: int, replacement: Any) -> Given:
+    """The sequence with another token at ``position``."""
+    values = given.values
+    assert values is not None
+    if not 0 <= position < len(values):
+        raise ValueError(f"position {position} is outside the text: it has steps 0 to {len(values) - 1}")
+    changed = values.clone()
+    if values.is_floating_point():
+        step = np.asarray(replacement, np.float32).reshape(-1)
+        if step.shape != tuple(values.shape[1:]):
+            raise ValueError(f"one step of the signal has {values.shape[1]} numbers, got {step.size}")
+        changed[position] = torch.from_numpy(step).to(values.dtype)
+        return Given(changed)
+    one = sequences(network, replacement if isinstance(replacement, str) else [int(replacement)])
+    if len(one) != 1 or one[0].steps != 1 or one[0].values is None:
+        raise ValueError(f"the replacement {replacement!r} is not one token")
+    changed[position] = one[0].values[0]
+    tokens = None
+    if given.tokens is not None:
+        tokens = list(given.tokens)
+        tokens[position] = spell(network, [int(changed[position])])[0]
+        if isinstance(replacement, str):
+            tokens[position] = replacement
+    return Given(changed, tokens=tokens)
+
+
+def check_options(source: str, normalise: str, horizon: int | None) -> None:
+    """Refuse what no run can answer."""
+    if source not in ("hidden", "cell"):
+        raise unknown_name("state", source, ("hidden", "cell"))
+    if normalise not in ("start", "maximum"):
+        raise unknown_name("normalisation", normalise, ("start", "maximum"))
+    if horizon is not None and horizon < 1:
+        raise ValueError(f"horizon={horizon}: 1 step or more is wanted")
+
+
+def _again(given: Given) -> Any:
+    """What :func:`states_steps` reads as this very sequence."""
+    assert given.values is not None
+    return given.values.numpy()
+
+
+def _of(states: States, source: str, name: str) -> NDArray[np.float32]:
+    return states.cell[name] if source == "cell" and name in states.cell else states.hidden[name]
