@@ -41,8 +41,8 @@ def brush(page, first, last):
 
 def test_brushing_tokens_selects_cells_and_finds_matches(states):
     before = states.pixels(lines(states))
-    brush(states, 9, 22)  # inside the first parentheses
-    states.expect_kernel("view.span == [9, 23]")
+    brush(states, 8, 17)  # the first parenthesis
+    states.expect_kernel("view.span == [8, 18]")
     states.expect_kernel("view.status", "'done'")
     states.page.wait_for_timeout(300)
     assert states.pixels(lines(states)) != before
@@ -78,7 +78,7 @@ def test_the_browser_selects_what_the_kernel_selects(states):
 
 
 def test_the_threshold_is_dragged_and_matches_follow(states):
-    brush(states, 9, 22)
+    brush(states, 8, 17)
     states.expect_kernel("view.status == 'done' and len(view.cells) > 0")
     cells = int(states.kernel("len(view.cells)"))
     box = lines(states).bounding_box()
@@ -125,7 +125,7 @@ def test_keys_move_brush_threshold_and_handles(states):
 
 
 def test_hover_links_line_and_list_and_a_click_takes_one_cell(states):
-    brush(states, 9, 22)
+    brush(states, 8, 17)
     states.expect_kernel("view.status == 'done' and len(view.cells) > 1")
     states.page.wait_for_timeout(300)
     before = states.pixels(lines(states))
@@ -144,7 +144,7 @@ def test_hover_links_line_and_list_and_a_click_takes_one_cell(states):
 
 
 def test_switching_cells_off_shows_what_the_model_loses(states):
-    brush(states, 9, 22)
+    brush(states, 8, 17)
     states.expect_kernel("view.status == 'done' and len(view.cells) > 0")
     states.page.get_by_role("button", name="Switch off").click()
     states.expect_kernel("view.intervention is not None")
@@ -170,7 +170,7 @@ def test_typing_another_text_gives_other_states(states):
 
 
 def test_dark_theme_narrow_page_and_no_errors(states, shoot):
-    brush(states, 9, 22)
+    brush(states, 8, 17)
     states.page.get_by_role("combobox", name="Annotation").select_option("depth of parentheses")
     states.expect_kernel("view.annotation == 'depth of parentheses' and view.status == 'done'")
     states.page.wait_for_timeout(500)
