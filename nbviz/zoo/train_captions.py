@@ -57,7 +57,7 @@ class Recipe:
 
 RECIPES = {
     "digit-captioner": Recipe(
-        "scenes of MNIST digits to sentences: convolutions, soft attention, LSTM, 64 x 64",
+        "scenes of MNIST digits to sentences: soft attention, 64 x 64",
         "DigitCaptioner",
         {"channels": (16, 32, 64, 64), "embedding": 32, "hidden": 128, "attention": 64},
     )

@@ -48,7 +48,7 @@ class Recipe:
 
 RECIPES = {
     "date-attention": Recipe(
-        "written dates in 20 locales to ISO 8601: GRU encoder-decoder with additive attention",
+        "written dates in 20 locales to ISO 8601: GRUs with additive attention",
         "DateTranslator",
         {"embedding": 32, "hidden": 64},
     )
