@@ -12,7 +12,7 @@ from torch import nn
 
 from nbviz.core.batch import run_batch
 from nbviz.core.batch_sizes import BatchSizes
-from nbviz.core.errors import ModelError
+from nbviz.core.errors import ModelError, TransformError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network, is_out_of_memory
 from nbviz.core.samples import Samples
@@ -89,6 +89,8 @@ def capture_steps(
         began = time.perf_counter()
         try:
             found = run_batch(network, samples.batch(batch), wanted, len(batch), reduce)
+        except TransformError as error:
+            raise error.at(batch) from error.__cause__
         except Exception as error:
             if not is_out_of_memory(error) or not sizes.halve():
                 raise

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ModelError(RuntimeError):
     """The model itself raised while it was run; its own message is part of this one."""
+
+
+class TransformError(ModelError):
+    """The transform of a Network raised, or gave no tensor.
+
+    Parameters
+    ----------
+    what : str
+        What went wrong.
+    given : str
+        What the transform was given, in words.
+    position : int or None
+        Of the sample in the batch; None if the transform takes whole batches.
+    sample : int, optional
+        Its row number among all samples, where that is known.
+    """
+
+    def __init__(self, what: str, given: str, position: int | None, sample: int | None = None) -> None:
+        self.what, self.given, self.position = what, given, position
+        of = "" if sample is None else f" for sample {sample}"
+        super().__init__(
+            f"the transform {what}\nIt was given {given}{of}. Try it alone: network.transform(...)."
+        )
+
+    def at(self, rows: Any) -> TransformError:
+        """The same, naming the sample: ``rows`` are the row numbers of the batch."""
+        if self.position is None:
+            return self
+        return TransformError(self.what, self.given, self.position, int(rows[self.position]))
 
 
 class UnknownName(ValueError):

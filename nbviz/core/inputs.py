@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nbviz.core.errors import TransformError
 from nbviz.core.pictures import picture_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def prepare(network: Network, raw: Any) -> Any:
         If the samples are text and there is neither a tokenizer nor a transform.
     ValueError
         If the samples are of different shapes and cannot be stacked.
+    TransformError
+        If the transform raises.
     """
     if isinstance(raw, Mapping):
         return _place(network, raw)
@@ -71,9 +74,41 @@ def _stacked(tensors: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _transformed(transform: Any, raw: Any) -> Any:
+    """What the transform makes of a batch, stacked.
+
+    Raises
+    ------
+    TransformError
+        If the transform raises, gives no tensor, or another number of samples.
+    """
     if getattr(transform, "batched", False):
-        return transform(raw)
-    return _stacked([torch.as_tensor(transform(_picture(sample))) for sample in raw])
+        return _whole_batch(transform, raw)
+    made = []
+    for position, sample in enumerate(raw):
+        picture = _picture(sample)
+        try:
+            found = transform(picture)
+        except Exception as error:
+            what = f"raised {type(error).__name__}: {error}"
+            raise TransformError(what, describe(picture), position) from error
+        try:
+            made.append(torch.as_tensor(found))
+        except (TypeError, ValueError, RuntimeError) as error:
+            what = f"gave {describe(found)}, which is no tensor"
+            raise TransformError(what, describe(picture), position) from error
+    return _stacked(made)
+
+
+def _whole_batch(transform: Any, raw: Any) -> Any:
+    try:
+        found = transform(raw)
+    except Exception as error:
+        raise TransformError(f"raised {type(error).__name__}: {error}", describe(raw), None) from error
+    count = len(found) if isinstance(found, torch.Tensor) and found.ndim else len(raw)
+    if count != len(raw):
+        what = f"(batched) gave {describe(found)} for {len(raw)} sample{'s' * (len(raw) != 1)}"
+        raise TransformError(what, describe(raw), None)
+    return found
 
 
 def _picture(sample: Any) -> Any:
@@ -153,7 +188,31 @@ def describe(inputs: Any) -> str:
         return "; ".join(f"{key}: {describe(value)}" for key, value in inputs.items())
     if isinstance(inputs, tuple | list):
         return f"{len(inputs)} inputs: " + "; ".join(describe(value) for value in inputs)
+    if isinstance(inputs, np.ndarray):
+        return f"an array of shape {inputs.shape}, {inputs.dtype}"
+    if isinstance(inputs, str):
+        return f"the text {inputs[:40]!r}{' …' * (len(inputs) > 40)}"
+    if hasattr(inputs, "getbands"):
+        return f"a PIL picture of {inputs.height} x {inputs.width} pixels, mode {inputs.mode}"
     return type(inputs).__name__
+
+
+def advice_on_pictures(module: nn.Module, inputs: Any) -> str:
+    """What to do about pictures whose channels are not where the model looks for them; else empty."""
+    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None or not isinstance(inputs, torch.Tensor):
+        return ""
+    wanted, shape = first.in_channels, tuple(inputs.shape)
+    pixels = " If they are pixels of 0 to 255, give them as uint8 and say how the model wants them: "
+    pixels += "Network(model, transform=PixelTransform(mean, std))."
+    if len(shape) == 4 and shape[1] != wanted and shape[-1] == wanted:
+        return (
+            "The channels stand last. A model takes them first: X.permute(0, 3, 1, 2), or "
+            f"np.moveaxis(X, -1, 1) for an array.{pixels}"
+        )
+    if len(shape) == 3 and wanted == 1:
+        return f"The axis of the channels is missing: X[:, None].{pixels}"
+    return ""
 
 
 def wanted_input(module: nn.Module) -> str:

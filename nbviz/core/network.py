@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from nbviz.core.activations import ActivationCache
-from nbviz.core.errors import ModelError, UnknownName, unknown_name
-from nbviz.core.inputs import copies, describe, first_of, prepare, wanted_input
+from nbviz.core.errors import ModelError, TransformError, UnknownName, unknown_name
+from nbviz.core.inputs import advice_on_pictures, copies, describe, first_of, prepare, wanted_input
 from nbviz.core.layers import OUTPUT, Layer, first_tensor
 from nbviz.core.reading import names_of
 from nbviz.core.shadow import Shadow
@@ -167,10 +167,13 @@ class Network:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            wanted = wanted_input(module)
+            words = (
+                f"It was given {describe(inputs)}.",
+                wanted_input(module),
+                advice_on_pictures(module, inputs),
+            )
             raise ModelError(
-                f"the model raised {type(error).__name__}: {error}\n"
-                f"It was given {describe(inputs)}.{' ' + wanted if wanted else ''}"
+                f"the model raised {type(error).__name__}: {error}\n" + " ".join(filter(None, words))
             ) from error
 
     def pick(self, output: Any) -> torch.Tensor:
@@ -247,7 +250,10 @@ class Network:
         return self._trace(sample).ends_in_sigmoid
 
     def _trace(self, sample: Any) -> Trace:
-        one = self.prepare(first_of(sample))
+        try:
+            one = self.prepare(first_of(sample))
+        except TransformError as error:
+            raise error.at([0]) from error.__cause__
         tensor = first_tensor(one)
         if tensor is None:
             raise TypeError(f"the model's input holds no tensor: {describe(one)}")

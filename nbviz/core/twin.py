@@ -61,8 +61,8 @@ def copy_module(root: nn.Module) -> tuple[nn.Module, list[tuple[torch.Tensor, to
     cloned: list[tuple[torch.Tensor, torch.Tensor]] = []
     for tensor in tensors:
         if type(tensor) is nn.Parameter:
-            memo[id(tensor)] = own = nn.Parameter(tensor.data, requires_grad=tensor.requires_grad)
-            own.__dict__.update(tensor.__dict__)
+            memo[id(tensor)] = shared = nn.Parameter(tensor.data, requires_grad=tensor.requires_grad)
+            shared.__dict__.update(tensor.__dict__)
         elif isinstance(tensor, nn.Parameter):
             memo[id(tensor)] = tensor  # a special kind (quantised, sharded): not to be rebuilt
         else:

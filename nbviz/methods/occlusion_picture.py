@@ -145,8 +145,10 @@ def _as_array(image: Any, is_signal: bool) -> np.ndarray:
             f"one image is wanted, got 8-bit pixels of shape {array.shape}, which look like "
             f"{array.shape[0]} grey images: pass one, images[0]"
         )
-    channels_first = array.dtype.kind == "f" or (array.shape[-1] not in (1, 3, 4) and array.shape[0] in (1, 3))
-    array = np.moveaxis(array, 0, -1) if channels_first else array
+    ends_in_colour = array.dtype.kind != "f" and (
+        array.shape[-1] in (1, 3, 4) or array.shape[0] not in (1, 3)
+    )
+    array = array if ends_in_colour else np.moveaxis(array, 0, -1)
     return array[..., 0] if array.shape[-1] == 1 else array
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from nbviz.core.capture import capture
+from nbviz.core.errors import ModelError
 from nbviz.core.inputs import copies, describe, first_of, wanted_input
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
@@ -147,6 +150,47 @@ def test_a_plain_tokenizer_and_one_of_transformers():
     with pytest.raises(ValueError, match="tokenizer that pads"):
         plain.prepare(["ab", "c"])
     assert Network(nn.Linear(1, 1), transform=lambda t: [len(t)]).prepare(["ab", "c"]).tolist() == [[2], [1]]
+
+
+def test_a_transform_that_fails_is_named_with_the_sample_and_what_it_was_given():
+    def transform(picture):
+        value = np.asarray(picture)[0, 0]
+        if value == 2:
+            raise ValueError("no such thing")
+        return "words" if value == 3 else torch.zeros(1, 8, 8)
+
+    pixels = np.zeros((5, 8, 8), np.uint8)
+    network = Network(nn.Conv2d(1, 1, 3), transform=transform)
+    pixels[3] = 2
+    text = (
+        "the transform raised ValueError: no such thing\nIt was given a PIL picture of 8 x 8 pixels, mode L "
+        "for sample 3. "
+    )
+    with pytest.raises(ModelError, match=re.escape(text)) as caught:
+        capture(network, pixels, ["output"], batch_size=2)
+    assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(ModelError, match=re.escape(text)):
+        capture(network, pixels, ["output"], rows=np.array([4, 3]))
+    pixels[0] = 3
+    with pytest.raises(ModelError, match=r"gave the text 'words', which is no tensor[\s\S]*sample 0"):
+        network.layers(pixels)
+    network.transform = PixelTransform((0.5, 0.5), (1, 1))
+    colour = np.zeros((2, 8, 8, 3), np.uint8)
+    given = r"the pixels have 3 channels.*given an array of shape \(2, 8, 8, 3\), uint8"
+    with pytest.raises(ModelError, match=re.compile(given, re.DOTALL)):
+        network.prepare(colour)
+    halved = Network(nn.Conv2d(3, 1, 3), transform=lambda batch: torch.zeros(1, 3, 8, 8))
+    halved.transform.batched = True
+    with pytest.raises(ModelError, match=r"gave a tensor of shape \(1, 3, 8, 8\), float32 for 2 samples"):
+        halved.prepare(colour)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_pictures_with_their_channels_in_the_wrong_place(dtype):
+    with pytest.raises(ModelError, match=r"permute\(0, 3, 1, 2\), or np.moveaxis.*transform=PixelTransform"):
+        Network(nn.Conv2d(3, 1, 3)).layers(np.zeros((2, 9, 8, 3), dtype))
+    with pytest.raises(ModelError, match=r"axis of the channels is missing: X\[:, None\]"):
+        Network(nn.Conv2d(1, 1, 3)).layers(np.zeros((4, 9, 8), dtype))
 
 
 def test_a_mask_among_named_inputs_stays_a_mask_also_without_embeddings():
