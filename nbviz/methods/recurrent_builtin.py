@@ -90,7 +90,10 @@ def sequence_states(call: Call) -> Iterator[LayerStates]:
             # A cell that counts adds up a rounding error a step, of its forget gate too, in the module as
             # here: over thousands of steps the two sums drift apart. (h is compared at every step.)
             drift = max(1.0, len(states.cell) / 1000)
-            states.checks.append(("last cell state", states.cell[-1] / drift, last[1] / drift))
+            own_cell = last[1].to(states.cell.dtype)
+            states.checks.append(
+                ("last cell state", own_cell + (states.cell[-1] - own_cell) / drift, last[1])
+            )
         states.name = layer_name(layer, direction)
         outputs.append(hidden.flip(0) if direction else hidden)
         if len(outputs) == directions:
