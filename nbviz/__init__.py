@@ -18,6 +18,7 @@ _WHERE = {
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "ReceptiveField": "nbviz.views.receptive_field",
+    "TimeScales": "nbviz.views.time_scales",
 }
 _MODULES = ("core", "methods", "views", "zoo")
 
@@ -31,6 +32,7 @@ __all__ = [
     "OcclusionPainter",
     "ReceptiveField",
     "Samples",
+    "TimeScales",
     "core",
     "methods",
     "views",
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField
+    from nbviz.views.time_scales import TimeScales
 
 
 def __getattr__(name: str) -> Any:

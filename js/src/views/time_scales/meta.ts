@@ -1,0 +1,54 @@
+// What the kernel sends; the other half is nbviz/views/time_scales_frames.py.
+
+export interface TimesSpecimen {
+  layers: { name: string; cells: number }[];
+  has_cell: boolean;
+  predicts: boolean;
+  editable: boolean;
+}
+
+/** `null` stands for infinity: the difference never falls so far. */
+type Tau = number | null;
+
+export interface TimesMeta {
+  tokens: string[];
+  layers: string[];
+  position: number;
+  original: string;
+  replacement: string;
+  source: "hidden" | "cell";
+  normalise: "start" | "maximum";
+  /** Steps of the typo's distances. */
+  steps: number;
+  tau: Tau[];
+  mean: { trials: number; steps: number; tau: Tau[]; interval: [Tau, Tau][] } | null;
+  bracket: BracketMeta | null;
+  notes: string[];
+}
+
+export interface BracketMeta {
+  opening: string;
+  closing: string;
+  instead: string;
+  contexts: number;
+  steps: number;
+  curves: string[];
+  memory: (number | null)[];
+  off: string[];
+  examples: string[];
+}
+
+export function tauText(tau: Tau, steps: number): string {
+  if (tau === null) return `> ${steps - 1}`;
+  return tau >= 100 ? tau.toFixed(0) : tau.toFixed(1);
+}
+
+/** A token as it is displayed in one line. */
+export function glyph(token: string): string {
+  return token.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍");
+}
+
+/** A token named in running text: a space must be seen. */
+export function named(token: string): string {
+  return token === " " ? "␣" : glyph(token);
+}
