@@ -34,6 +34,15 @@ class Predictions:
         """From (n, classes) outputs of any usual kind, or from (n,) predicted classes."""
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
         if array.ndim == 1:
+            if (
+                array.dtype.kind not in "biuf"
+                or not np.isfinite(array).all()
+                or (array != np.round(array)).any()
+            ):
+                raise ValueError(
+                    "predictions of one value per sample must be classes (whole numbers); "
+                    "outputs have a column for each class: (n, classes), or (n, 1) for one of two"
+                )
             return cls(array.astype(np.int64), np.full(len(array), np.nan, np.float32))
         if array.ndim != 2:
             raise ValueError(f"predictions must be (n,) classes or (n, classes) outputs, got {array.shape}")

@@ -95,12 +95,34 @@ class Samples:
 
     @classmethod
     def of(cls, inputs: Any, labels: Any = None, **options: Any) -> Samples:
-        """``inputs`` itself if it is Samples already, else Samples made from it."""
-        if isinstance(inputs, Samples):
-            if labels is not None:
-                raise TypeError("labels are part of Samples: pass them as Samples(X, y), not beside it")
+        """``inputs`` itself if it is Samples already, else Samples made from it.
+
+        Labels and other options beside Samples are added to a copy, which shares the inputs.
+
+        Raises
+        ------
+        TypeError
+            If there are labels beside Samples that hold labels already.
+        """
+        if not isinstance(inputs, Samples):
+            return cls(inputs, labels, **options)
+        options = {name: value for name, value in options.items() if value is not None}
+        if labels is None and not options:
             return inputs
-        return cls(inputs, labels, **options)
+        if labels is not None and inputs.labels is not None:
+            raise TypeError("these Samples hold labels already: leave y out, or pass Samples(X.inputs, y)")
+        more = options.pop("metadata", {})
+        made = cls(
+            inputs.inputs,
+            inputs.labels if labels is None else labels,
+            names=options.pop("names", inputs.names),
+            metadata={**inputs.metadata, **{key: more[key] for key in more}},
+            class_names=options.get("class_names", inputs.class_names),
+            max_samples=options.get("max_samples"),
+        )
+        if labels is None and "class_names" not in options:
+            made.is_alphabetical = inputs.is_alphabetical
+        return made
 
     def __len__(self) -> int:
         if not isinstance(self.inputs, Mapping):

@@ -13,9 +13,9 @@ import numpy as np
 from nbviz.core.capture import LARGEST, capture_steps
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
-from nbviz.core.layers import OUTPUT, Layer
+from nbviz.core.layers import INPUT, OUTPUT, Layer
 from nbviz.core.network import Network
-from nbviz.core.recording import Predictions, Recording
+from nbviz.core.recording import Predictions, Recording, class_labels
 from nbviz.core.samples import Samples
 
 FIRST_LOOK = 500
@@ -51,8 +51,20 @@ class ModelSpecimen:
         return self.network.class_names
 
     @property
+    def n_classes(self) -> int | None:
+        """How many classes the outputs tell apart; None if they are no scores of classes."""
+        if not self._classifies():
+            return None
+        return max(2, math.prod(self.network.layer(OUTPUT, self.samples).shape))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return self.network.notes
+
+    def reduction(self, layer: str, reduce: str) -> str:
+        """How ``layer`` is reduced where ``reduce`` is asked for: the channels of a hidden layer are
+        features, those of the input are colours, of which a mean would leave only the brightness."""
+        return "flatten" if layer in (INPUT, OUTPUT) else reduce
 
     def record_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
         """Run the samples ``rows``, as far as it has not been done already.
@@ -66,7 +78,7 @@ class ModelSpecimen:
         ModelError
             If the model raises.
         """
-        network = self.network
+        network, reduce = self.network, self.reduction(layer, reduce)
         # Taken before the run: what is recorded while a user trains is then never taken for up to date.
         version = network.version
         key = (_token(self.samples), layer, reduce, rows.tobytes(), version)
@@ -119,9 +131,11 @@ class ModelSpecimen:
             return spec.shape[spec.channel_axis]
         features = math.prod(spec.shape)
         if 4 * n * features > LARGEST:
+            can_reduce = self.reduction(layer, "max") == "max"
+            per_channel = "one value per channel (reduce='max') or " if can_reduce else ""
             raise ValueError(
                 f"layer {layer!r} has {features:,} values per sample, {4 * n * features / 2**30:.1f} GB for "
-                f"{n:,} samples. Use one value per channel (reduce='max') or fewer samples (n_samples)."
+                f"{n:,} samples. Use {per_channel}fewer samples (n_samples)."
             )
         return max(1, features)
 
@@ -147,10 +161,14 @@ def _lay_in(target: np.ndarray, vectors: np.ndarray, layer: str, start: int, str
 
 
 class ArraySpecimen:
-    """Activations computed elsewhere, by layer."""
+    """Activations computed elsewhere, by layer.
+
+    ``predictions`` are (n,) classes, as numbers or words, or (n, classes) outputs.
+    """
 
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    n_classes: int | None = None
 
     def __init__(self, arrays: Mapping[str, Any], samples: Samples, predictions: Any = None) -> None:
         self.samples = samples
@@ -168,12 +186,34 @@ class ArraySpecimen:
         self._reduced: dict[tuple[str, str, bytes], np.ndarray] = {}
         self._predictions = None
         if predictions is not None:
-            self._predictions = Predictions.of(predictions)
+            self._predictions = self._read(predictions)
             if len(self._predictions.classes) != len(samples):
                 raise ValueError(
                     f"predictions has {len(self._predictions.classes)} entries, but there are "
                     f"{len(samples)} samples: they must be as many"
                 )
+
+    def _read(self, predictions: Any) -> Predictions:
+        """Predictions as numbers; words are numbered as the labels are, new ones after them."""
+        values = predictions.detach().cpu() if hasattr(predictions, "detach") else predictions
+        array = np.asarray(values)
+        if array.ndim != 1 or array.dtype.kind not in "OUS":
+            self.n_classes = None if array.ndim == 1 else max(2, array.shape[-1])
+            return Predictions.of(array)
+        labels, names = class_labels(self.samples), self.samples.class_names
+        if labels is not None and not names:
+            raise ValueError(
+                "the predictions are words, but the labels are numbers without names: "
+                "say what the numbers mean, class_names=[...], or give both as words"
+            )
+        words = [str(word) for word in array]
+        self.class_names = (*names, *sorted(set(words) - set(names)))
+        numbers = {name: i for i, name in enumerate(self.class_names)}
+        return Predictions.of(np.array([numbers[word] for word in words], np.int64))
+
+    def reduction(self, layer: str, reduce: str) -> str:
+        """As :meth:`ModelSpecimen.reduction`; of arrays it is not known which one is the input."""
+        return reduce
 
     def layers(self) -> list[Layer]:
         return [Layer(n, "array", a.shape[1:], 0, "", 0, 0) for n, a in self._arrays.items()]

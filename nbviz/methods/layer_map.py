@@ -50,7 +50,7 @@ def layer_map_steps(
     specimen : ModelSpecimen or ArraySpecimen
     layer : str
     reduce : {"flatten", "max", "mean"}
-        How a feature map becomes a vector.
+        How a feature map of a hidden layer becomes a vector; input and output are never reduced.
     n_samples : int
         How many samples are shown, evenly spread over all; 0 for all.
     **projection
@@ -70,13 +70,18 @@ def layer_map_steps(
     """
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(specimen.samples), n_samples or len(specimen.samples))
-    labels, truth = class_labels(specimen.samples), true_outputs(specimen)
+    labels, (truth, why_not) = class_labels(specimen.samples), match_outputs(specimen)
+    own_notes = specimen.notes
+    if specimen.reduction(layer, reduce) != reduce:
+        own_notes += (f"{layer} is shown with all its values: one value per channel is for hidden layers",)
 
     def picture(recording: Recording, embedding: Embedding) -> LayerMap:
         predictions, accuracy = recording.predictions, None
+        notes = (*embedding.notes, *own_notes)
         if predictions is not None and truth is not None:
             accuracy = float((predictions.classes == truth[recording.rows]).mean())
-        notes = (*embedding.notes, *specimen.notes)
+        elif predictions is not None and why_not:
+            notes += (f"accuracy unknown: {why_not}",)
         return LayerMap(layer, recording.rows, embedding, predictions, accuracy, notes)
 
     recording = None
@@ -99,23 +104,39 @@ def layer_map_steps(
 
 
 def true_outputs(specimen: Specimen) -> np.ndarray | None:
-    """Labels, numbered as the network's outputs are; -1 for a class that it does not know.
+    """Labels, numbered as the network's outputs are; see :func:`match_outputs`."""
+    return match_outputs(specimen)[0]
 
-    Labels and outputs are matched by the names of the classes where both have names, else by number. None
-    where they cannot be matched: text labels without the names of the outputs, or no name in common.
+
+def match_outputs(specimen: Specimen) -> tuple[np.ndarray | None, str]:
+    """Labels, numbered as the network's outputs are; -1 for a class whose name it does not know.
+
+    Labels and outputs are matched by the names of the classes where both have names, else by number.
+
+    Returns
+    -------
+    (n,) int array, or None where they cannot be matched
+    str
+        Why not, in plain words; empty without labels that are classes.
     """
     labels = class_labels(specimen.samples)
     own, known = specimen.samples.class_names, specimen.class_names
+    if labels is None:
+        return None, ""
     if specimen.samples.is_alphabetical and not known:
-        return None
-    if labels is None or not own or not known or own == known:
-        return labels
+        return None, "the labels are words, and the outputs have no names (class_names)"
+    if not own or not known or own == known:
+        count = specimen.n_classes
+        if count is not None and (labels.min() < 0 or labels.max() >= count):
+            low, high = labels.min(), labels.max()
+            return None, f"the labels run from {low} to {high}, the model's classes from 0 to {count - 1}"
+        return labels, ""
     outputs = {name: i for i, name in enumerate(known)}
     table = np.array([outputs.get(name, -1) for name in own], np.int64)
     if (table < 0).all():
-        return None
+        return None, "labels and outputs have no class name in common"
     inside = (labels >= 0) & (labels < len(table))
-    return np.where(inside, table[np.where(inside, labels, 0)], -1)
+    return np.where(inside, table[np.where(inside, labels, 0)], -1), ""
 
 
 def _named(steps: Steps, layer: str) -> Steps:

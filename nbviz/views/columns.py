@@ -19,9 +19,19 @@ RESERVED = ("label", "prediction", "correct", "confidence")
 """Columns that a view makes itself."""
 
 
-def class_column(codes: np.ndarray, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Integer classes with their names, as uint16 codes into the list of names."""
+def class_column(
+    codes: np.ndarray, names: tuple[str, ...] = (), *, missing: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Integer classes with their names, as uint16 codes into the list of names.
+
+    ``missing`` is a mask of the rows that have none.
+    """
     values = np.asarray(codes)
+    if missing is not None and missing.any():
+        column = class_column(values[~missing], names)
+        codes = np.full(len(values), MISSING, np.uint16)
+        codes[~missing] = np.frombuffer(column["codes"], np.uint16)
+        return {**column, "codes": _bytes(codes)}
     classes = np.unique(values)
     known = len(names) and classes.size and classes.min() >= 0 and classes.max() < len(names)
     if known:

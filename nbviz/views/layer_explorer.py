@@ -69,7 +69,8 @@ class LayerExplorer(View):
     """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
 
     reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map becomes a vector: all values, or the largest or the mean of each channel."""
+    """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of hidden
+    layers only: the input and the output are shown with all their values."""
 
     method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
     """t-SNE, or principal component analysis."""
@@ -118,7 +119,15 @@ class LayerExplorer(View):
 
     @classmethod
     def from_activations(
-        cls, activations: Any, y: Any = None, *, X: Any = None, predictions: Any = None, **traits: Any
+        cls,
+        activations: Any,
+        y: Any = None,
+        *,
+        X: Any = None,
+        predictions: Any = None,
+        metadata: Any = None,
+        class_names: Any = None,
+        **traits: Any,
     ) -> LayerExplorer:
         """A view of activations that were computed elsewhere.
 
@@ -131,19 +140,26 @@ class LayerExplorer(View):
         X : optional
             The samples themselves, for pictures and names.
         predictions : (n,) or (n, classes) array, optional
-            Predicted classes, or the network's outputs.
+            Predicted classes as numbers or words, or the network's outputs.
+        metadata : mapping of str to (n,) sequence, or DataFrame, optional
+            Further columns to colour by.
+        class_names : sequence of str, or mapping of int to str, optional
+            Names of the integer classes.
 
         Raises
         ------
         ValueError
-            If there are no activations, or their lengths or that of ``y`` differ.
+            If there are no activations, their lengths or that of ``y`` differ, or the predictions are words
+            and the labels numbers without names.
         TypeError
-            If the activations are not real numbers, or a keyword is unknown.
+            If the activations are not real numbers, ``X`` is Samples with labels and there is ``y`` too, or a
+            keyword is unknown.
         """
         arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
         if not arrays:
             raise ValueError("there are no activations: pass a mapping of layer name to array")
-        samples = Samples.of(next(iter(arrays.values())) if X is None else X, y)
+        inputs = next(iter(arrays.values())) if X is None else X
+        samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
         view = cls.__new__(cls)
         view._begin(ArraySpecimen(arrays, samples, predictions), traits, pictures=X is not None)
         return view
@@ -283,10 +299,14 @@ class LayerExplorer(View):
         confidence[value.rows] = predictions.confidence
         specimen = self._specimen
         names = () if specimen is None else specimen.class_names or specimen.samples.class_names
-        sent = {"prediction": class_column(classes, names), "confidence": number_column(confidence)}
+        not_run = classes < 0
+        sent = {
+            "prediction": class_column(classes, names, missing=not_run),
+            "confidence": number_column(confidence),
+        }
         truth = None if specimen is None else true_outputs(specimen)
         if truth is not None:
-            right = np.where(classes < 0, 2, (classes == truth).astype(np.int64))
+            right = np.where(not_run, 2, (classes == truth).astype(np.int64))
             sent["correct"] = class_column(right, ("wrong", "correct", "not run"))
         self.publish(predictions_sent=sent)
 

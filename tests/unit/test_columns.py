@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from nbviz.core.samples import Samples
-from nbviz.views.columns import class_column, column_of, columns_of, number_column
+from nbviz.views.columns import MISSING, class_column, column_of, columns_of, number_column
 
 
 def codes(column):
@@ -91,3 +91,9 @@ def test_too_many_texts_are_refused_by_name():
         ValueError, match=r"metadata column 'url': 65536 different texts cannot be told apart"
     ):
         columns_of(samples)
+
+
+def test_rows_without_a_class_keep_the_names_of_the_others():
+    column = class_column(np.array([-1, 1, 0]), ("cat", "dog"), missing=np.array([True, False, False]))
+    assert column["names"] == ["cat", "dog"]
+    assert np.frombuffer(column["codes"], np.uint16).tolist() == [MISSING, 1, 0]

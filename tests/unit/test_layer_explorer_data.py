@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from explorers import QUICK, pixels
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import nbviz
@@ -56,6 +57,57 @@ def test_with_pictures_and_predictions(show, activations, digits, net):
     assert view.accuracy is not None
 
 
+def test_words_as_predictions_and_further_columns(show):
+    rng = np.random.default_rng(0)
+    truth = np.array(["cat", "dog"] * 20)
+    answers = truth.copy()
+    answers[:5] = "fox"
+    view = show(rng.normal(size=(40, 6)), truth, predictions=answers, metadata={"age": np.arange(40) / 2})
+    assert view.accuracy == pytest.approx(35 / 40)
+    assert view.predictions_sent["prediction"]["names"] == ["cat", "dog", "fox"]
+    assert view.predictions[:6].tolist() == [2, 2, 2, 2, 2, 1]
+    assert list(view.specimen["columns"]) == ["label", "age"]
+    named = show(rng.normal(size=(40, 6)), [0, 1] * 20, predictions=answers, class_names=["cat", "dog"])
+    assert named.accuracy == view.accuracy
+    bare = show(rng.normal(size=(40, 6)), predictions=answers)
+    assert (bare.accuracy, bare.predictions_sent["prediction"]["names"]) == (None, ["cat", "dog", "fox"])
+    beside = show(rng.normal(size=(40, 6)), truth, X=nbviz.Samples(np.zeros((40, 8, 8), np.uint8)))
+    assert beside.neighbourhood_hit is not None
+
+
+def test_labels_that_are_no_class_of_the_model_make_the_accuracy_unknown(explore, net, digits):
+    view = explore(net, digits.inputs, digits.labels + 1)
+    assert view.accuracy is None
+    assert "correct" not in view.predictions_sent
+    note = "accuracy unknown: the labels run from 1 to 10, the model's classes from 0 to 9"
+    assert note in view.frame["meta"]["notes"]
+    words = explore(net.module, pixels(net, digits)[0], [f"digit {label}" for label in digits.labels])
+    assert words.accuracy is None
+    assert any(
+        "the labels are words, and the outputs have no names" in n for n in words.frame["meta"]["notes"]
+    )
+
+
+def test_outputs_of_another_length_than_the_labels_in_plain_arrays(show):
+    outputs = np.eye(3)[[0, 1, 2] * 10]
+    view = show(
+        np.random.default_rng(0).normal(size=(30, 4)), [0, 1, 3] * 10, predictions=outputs, method="pca"
+    )
+    assert view.accuracy is None
+    assert "the labels run from 0 to 3, the model's classes from 0 to 2" in view.frame["meta"]["notes"][-1]
+
+
+def test_the_input_is_never_reduced(explore, digits):
+    model = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 24 * 24, 10))
+    view = explore(model, digits.inputs[:, None], digits.labels, layer="1", reduce="mean")
+    assert view.frame["meta"]["features"] == 4
+    view.layer = "input"
+    assert view.frame["meta"]["features"] == 784
+    assert "input is shown with all its values" in view.frame["meta"]["notes"][-1]
+    view.reduce = "flatten"
+    assert not any("all its values" in note for note in view.frame["meta"]["notes"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -68,6 +120,26 @@ def test_with_pictures_and_predictions(show, activations, digits, net):
 def test_what_does_not_fit(show, arguments, error, message):
     with pytest.raises(error, match=message):
         show(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"y": [0, 1] * 5, "predictions": ["cat", "dog"] * 5},
+            r"labels are numbers without names.*class_names=",
+        ),
+        (
+            {"predictions": np.linspace(0, 1, 10)},
+            r"must be classes \(whole numbers\).*\(n, 1\) for one of two",
+        ),
+        ({"predictions": [0] * 9}, "predictions has 9 entries, but there are 10 samples"),
+        ({"metadata": {"age": [1]}}, "metadata column 'age' has 1 entries, but X has 10"),
+    ],
+)
+def test_predictions_and_columns_that_do_not_fit(show, options, message):
+    with pytest.raises(ValueError, match=message):
+        show(np.ones((10, 3)), **options)
 
 
 def test_a_dataset_a_loader_and_arrays_give_the_same_map(explore, net, digits):

@@ -89,9 +89,22 @@ def test_labels_that_cannot_be_used():
         Samples(x, names=["a"])
     with pytest.raises(ValueError, match="metadata column 'age' has 2 entries, but X has 3"):
         Samples(x, metadata={"age": [1, 2]})
-    with pytest.raises(TypeError, match="labels are part of Samples"):
-        Samples.of(Samples(x), [0, 1, 2])
+    with pytest.raises(TypeError, match=r"hold labels already: leave y out, or pass Samples\(X.inputs, y\)"):
+        Samples.of(Samples(x, [0, 1, 2]), [0, 1, 2])
     assert Samples.of(Samples(x, [1, 2, 3])).labels.tolist() == [1, 2, 3]
+
+
+def test_what_is_given_beside_samples_is_added_to_a_copy_that_shares_the_inputs():
+    own = Samples(np.zeros((3, 2)), names=["p", "q", "r"], metadata={"age": [1, 2, 3]})
+    more = Samples.of(own, ["b", "a", "b"], metadata={"size": [4, 5, 6]})
+    assert (more.class_names, more.labels.tolist(), more.is_alphabetical) == (("a", "b"), [1, 0, 1], True)
+    assert (list(more.metadata), more.names) == (["age", "size"], ["p", "q", "r"])
+    assert more.inputs is own.inputs
+    assert (own.labels, list(own.metadata)) == (None, ["age"])
+    again = Samples.of(more, metadata={"size": [7, 8, 9]})
+    assert (again.is_alphabetical, again.metadata["size"].tolist()) == (True, [7, 8, 9])
+    assert len(Samples.of(more, max_samples=2)) == 2
+    assert Samples.of(own, max_samples=None) is own
 
 
 @pytest.mark.parametrize(

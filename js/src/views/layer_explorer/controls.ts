@@ -44,7 +44,8 @@ export function controlsOf(
       tip: "Whose activations are shown, from the input to the output. Drag to compare layers.",
       options: layers.map(({ name, shape }) => ({ value: name, label: `${name}  ${shape.join("×")}` })),
     },
-    (current?.shape.length ?? 0) > 1 && {
+    // The input is never reduced: one value per channel would be its mean brightness.
+    (current?.shape.length ?? 0) > 1 && current?.type !== "input" && {
       kind: "choice",
       name: "reduce",
       label: "Feature map",
