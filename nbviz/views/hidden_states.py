@@ -410,8 +410,14 @@ class HiddenStates(View):
         return [picture.track.name(int(cell)) for cell in picture.selection.cells]
 
     @property
+    def cell_numbers(self) -> list[int]:
+        """Selected cells numbered over all recurrent layers, as ``pinned`` and ``off`` take them."""
+        picture: StatesPicture = self.latest()
+        return [picture.track.to_model(int(cell)) for cell in picture.selection.cells]
+
+    @property
     def selection(self) -> CellSelection:
-        """Selected cells, numbered over all layers, and their signs."""
+        """Selected cells, numbered as drawn, and their signs."""
         return self.latest().selection
 
     @property

@@ -14,6 +14,19 @@ CLAIMS = {
         "slider.map.probability.min() < 0.5 < slider.map.clean_probability",
         "found.path == 'incremental'",
     ],
+    "04_hidden_states.ipynb": [
+        "view.cells == [('rnn.1', 7)]",
+        "found.inside[1] > 2 * found.base[1] and found.p_value[1] < 0.05",
+        "scores['inside parentheses'][0][1] > 0.95 and abs(scores['in single quotes'][0][1] - 0.5) > 0.45",
+        "all(abs(untrained[1] - 0.5) < 0.2 for _, untrained in scores.values())",
+        "extra[[c == ')' for c in text]].mean() > 1.5 > 0.2 > extra[[c != ')' for c in text]].mean()",
+    ],
+    "05_attention.ipynb": [
+        "view.output_text == '2021-03-09'",
+        "sum(weights[i, year + i] for i in range(4)) / 4 > 0.9",
+        "blind.output_text != '2021-03-09' and blind.output_text.endswith('-03-09')",
+        "score(uniform=True) < 20",
+    ],
     "07_correspondence.ipynb": [
         "(view.result.mean[:-1] < view.result.baseline).all()",
         "np.array_equal(same.mean, view.result.mean)",

@@ -120,6 +120,7 @@ def test_one_layer_alone(show):
     assert {name for name, _ in view.cells} == {"lstm.1"}
     assert view.latest().corpus.store.n_cells == 12
     assert view.encode(view.latest()).meta["cells"] == [12 + c for c in view.selection.cells]
+    assert view.cell_numbers == [12 + c for c in view.selection.cells]
 
 
 def test_cells_chosen_by_hand(show):

@@ -288,6 +288,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       step: zoom,
       colours: colours(),
       annotation: annotation(),
+      changedLoss: meta?.intervention && meta.key === track.meta.key ? (arrays[3] as Float32Array) : null,
       showNext: Boolean(model.get("show_next")) && track.meta.best > 0,
       symbols: specimen().symbols,
     };

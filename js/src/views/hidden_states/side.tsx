@@ -124,6 +124,12 @@ function Changed({ intervention: i }: { intervention: Intervention }) {
         {i.after >= i.before ? "+" : "−"}
         {Math.abs(i.after - i.before).toFixed(3)})
       </div>
+      <div
+        class="nbviz-states-hint"
+        title="Up to 8 bits. Grey: as it was; orange: more with the change; blue: less."
+      >
+        Bars under the tokens: what each costs, and costs more.
+      </div>
       {(i.plain || i.changed) && (
         <dl>
           <dt title="Drawn from the model, token by token, with the same random numbers">goes on to write</dt>

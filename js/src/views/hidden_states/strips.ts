@@ -16,22 +16,26 @@ export interface Strips {
   track: Track;
   counts: Uint16Array;
   annotation: Annotation | null;
+  /** Loss of each token shown with cells held at a value, in bits; null without a change. */
+  changedLoss: Float32Array | null;
   showNext: boolean;
   symbols: string[];
-  colours: { text: string; muted: string; line: string; accent: string; page: string };
+  colours: { text: string; muted: string; line: string; accent: string; page: string; negative: string };
 }
 
 const TOKENS = 20;
 const BRUSH = 14;
 const NOTE = 12;
 const NEXT = 15;
+const LOSS = 34;
+const MOST_BITS = 8; // where the bars of the loss end
 const STEPS = 16;
 const MIN_LETTER = 7; // pixels a step must have for its letter to be drawn
 
 /** Height of everything under the lines, in pixels. */
 export function stripHeight(s: Strips): number {
   const next = s.showNext ? s.track.meta.best * NEXT + 4 : 0;
-  return TOKENS + BRUSH + (s.annotation ? NOTE : 0) + next + STEPS;
+  return TOKENS + BRUSH + (s.annotation ? NOTE : 0) + (s.changedLoss ? LOSS : 0) + next + STEPS;
 }
 
 export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Place): void {
@@ -70,6 +74,10 @@ export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Plac
     }
     y += NOTE;
   }
+  if (s.changedLoss) {
+    drawLoss(context, s, s.changedLoss, p, y);
+    y += LOSS;
+  }
   if (s.showNext) {
     context.font = `11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
     for (let t = first; t < last && letters; t++) {
@@ -90,6 +98,30 @@ export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Plac
     y += meta.best * NEXT + 4;
   }
   drawNumbers(context, s, p, y, first, last);
+}
+
+/** What each token costs (grey) and costs more or less with the change (orange, blue), up to 8 bits. */
+function drawLoss(
+  context: CanvasRenderingContext2D,
+  s: Strips,
+  after: Float32Array,
+  p: Place,
+  y: number,
+): void {
+  const [first, last] = stepsInSight(s.track, p);
+  const height = (bits: number) => (Math.min(MOST_BITS, bits) / MOST_BITS) * (LOSS - 6);
+  const bottom = y + LOSS - 4;
+  for (let t = first; t < last; t++) {
+    const [a, b] = [s.track.loss[t], after[t]];
+    if (Number.isNaN(a) || Number.isNaN(b)) continue;
+    const [x, width] = [t * p.step - p.offset + 1, Math.max(1, p.step - 2)];
+    context.fillStyle = s.colours.line;
+    context.fillRect(x, bottom - height(Math.min(a, b)), width, height(Math.min(a, b)));
+    context.fillStyle = b > a ? s.colours.negative : s.colours.accent;
+    context.fillRect(x, bottom - height(Math.max(a, b)), width, Math.abs(height(b) - height(a)));
+  }
+  context.fillStyle = s.colours.muted;
+  context.fillRect(0, bottom, p.width, 1);
 }
 
 function drawNumbers(
