@@ -13,6 +13,7 @@ ITERATIONS = 8
 # Standard deviation of the kernel, as a share of the longer side: at first, and how it shrinks each time.
 WIDTH, SHRINK = 0.05, 0.8
 SMOOTHING = 2  # passes after each iteration
+MOST_ASIDE = 0.5  # of a trail's length
 
 
 def trails(
@@ -27,9 +28,10 @@ def trails(
     Kernel density estimation edge bundling (Hurter, Ersoy and Telea 2012, "Graph Bundling by Kernel Density
     Estimation", section 3), for each class by itself: the density of all points of all trails is estimated
     with a Gaussian kernel, every point moves up its gradient, the trails are smoothed, the kernel shrinks,
-    and so on. Two things differ: a step is that of mean shift (width^2 * gradient / density) and goes across
-    the trail only, so that points do not gather in knots. First and last positions stay in place; a bundled trail
-    need not pass through the positions between them, so draw those from the map itself.
+    and so on. Two things differ from the paper: a step is that of mean shift (width^2 * gradient / density),
+    and it goes across the trail only, so that points do not gather in knots. First and last positions stay
+    in place, and no trail is led aside by more than half its length. A bundled trail need not pass through
+    the positions between its ends: draw those from the map.
 
     Parameters
     ----------
@@ -76,8 +78,12 @@ def trails(
     for code in np.unique(codes):
         rows = codes == code
         points[rows] = _bundled(points[rows], (int(shape[0]), int(shape[1])))
-    bundled = (points - margin) / scale + low
-    return (straight + strength * (bundled - straight)).astype(np.float32)
+    aside = (points - margin) / scale + low - straight
+    # A sample that hardly moves must not seem to: no trail is led aside farther than its length allows.
+    length = np.linalg.norm(np.diff(maps, axis=0), axis=2).sum(axis=0)
+    farthest = np.linalg.norm(aside, axis=2).max(axis=1)
+    share = np.minimum(1, MOST_ASIDE * length / np.maximum(farthest, 1e-12 * size))
+    return (straight + strength * share[:, None, None] * aside).astype(np.float32)
 
 
 def polylines(maps: NDArray[np.float64], points_per_step: int) -> NDArray[np.float64]:
@@ -115,7 +121,7 @@ def _counted(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.
     """How many points lie in each cell; each is shared among the four cells around it."""
     cells, shares = _corners(points, shape)
     found = np.bincount(cells.ravel(), shares.ravel(), minlength=shape[0] * shape[1])
-    return found.reshape(shape)
+    return np.asarray(found.reshape(shape), dtype=np.float64)
 
 
 def _sampled(field: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
