@@ -13,7 +13,9 @@ _WHERE = {
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
     "InvarianceExplorer": "nbviz.views.invariance_explorer",
+    "CellText": "nbviz.views.cell_text",
     "CorrespondenceAnalysis": "nbviz.views.correspondence_analysis",
+    "GateSaturation": "nbviz.views.gate_saturation",
     "HiddenStates": "nbviz.views.hidden_states",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
@@ -24,7 +26,9 @@ _MODULES = ("core", "methods", "views", "zoo")
 
 __all__ = [
     "AttentionHeatmap",
+    "CellText",
     "CorrespondenceAnalysis",
+    "GateSaturation",
     "HiddenStates",
     "InvarianceExplorer",
     "LayerExplorer",
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
     from nbviz.core.network import Network
     from nbviz.core.samples import Samples
     from nbviz.views.attention_heatmap import AttentionHeatmap
+    from nbviz.views.cell_text import CellText
     from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
+    from nbviz.views.gate_saturation import GateSaturation
     from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer

@@ -1,0 +1,108 @@
+"""What the cell text sends: the states that are drawn, and how well each cell follows each annotation.
+
+The other half is js/src/views/cell_text/meta.ts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbviz.methods.state_track import StateTrack
+from nbviz.views.frames import Frame
+
+if TYPE_CHECKING:
+    from nbviz.methods.cell_scores import CellScores
+    from nbviz.views.cell_text import TextPicture
+
+
+def encode_text(track: StateTrack) -> dict[str, Any]:
+    """The states that are drawn, for the trait ``track``: cell-major levels."""
+    meta = {
+        "key": track.key,
+        "first": track.first,
+        "steps": len(track.levels),
+        "total": track.total,
+        "tokens": track.tokens,
+        "layers": [{"name": x.name, "from": x.start, "cells": x.cells} for x in track.layers],
+        "quantity": track.quantity,
+        "signed": track.signed,
+        "scale": track.scale,
+        "boundaries": [int(s) - track.first for s in track.starts if 0 < s - track.first < len(track.levels)],
+    }
+    return {"meta": meta, "buffers": [np.ascontiguousarray(track.levels.T).data.cast("B")]}
+
+
+def encode_picture(picture: TextPicture) -> Frame:
+    """Scores as (annotations, cells) float32: r and AUC on the text, r and AUC on the held-out text; NaN
+    where there is none. Then the order of the cells, and the annotation along the steps that are drawn."""
+    track, ranked = picture.track, picture.ranked
+    ranking = None if ranked is None else ranked.ranking
+    meta: dict[str, Any] = {
+        "key": track.key,
+        "steps": track.total,
+        "heldOutSteps": 0 if ranked is None else ranked.held_out_steps,
+        "names": [],
+        "leftOut": {},
+        "sortBy": "",
+        "measure": "",
+        "best": None,
+        "annotation": None,
+        "notes": list(picture.notes),
+    }
+    order = np.arange(track.cells)
+    scores: list[np.ndarray] = [np.zeros(0, np.float32)] * 4
+    along = np.zeros(0, np.float32)
+    if ranking is not None:
+        order = ranking.order
+        names = list(ranking.text)
+        meta |= {
+            "names": names,
+            "leftOut": ranking.left_out,
+            "sortBy": ranking.sort_by,
+            "measure": ranking.measure,
+        }
+        scores = [
+            _table([part.get(name) for name in names], what, track.cells)
+            for part in (ranking.text, ranking.held_out)
+            for what in ("correlation", "auc")
+        ]
+        if ranking.best is not None:
+            best = ranking.best
+            meta["best"] = {
+                "score": float(best.held_out[0]),
+                "heldOut": ranking.sort_by in ranking.held_out,
+                "baseline": best.baseline,
+                "shuffled": [float(best.shuffled.mean()), float(np.quantile(best.shuffled, 0.95))],
+            }
+    values = _labels(picture)
+    if values is not None:
+        along = values[track.first : track.first + len(track.levels)].astype(np.float32)
+        finite = values[np.isfinite(values)]
+        meta["annotation"] = {
+            "name": picture.sort_by,
+            "isBoolean": values.dtype == bool,
+            "domain": [float(finite.min()), float(finite.max())] if len(finite) else [0.0, 1.0],
+        }
+    return Frame(meta, [*scores, order.astype(np.uint16), along])
+
+
+def _table(scores: list[CellScores | None], what: str, cells: int) -> np.ndarray:
+    none = np.full(cells, np.nan, np.float32)
+    rows = [none if s is None or getattr(s, what) is None else getattr(s, what) for s in scores]
+    return np.asarray(rows, np.float32).reshape(len(rows), cells).ravel()
+
+
+def _labels(picture: TextPicture) -> np.ndarray | None:
+    """The annotation that sorts, at every step, also where it is the same at all of them."""
+    name = picture.sort_by
+    known = {} if picture.ranked is None else picture.ranked.annotations
+    values = known.get(name)
+    if values is None:
+        base, _, category = name.rpartition(" = ")
+        values = known.get(base)
+        if values is None:
+            return None
+        return np.array([str(value) == category for value in values.tolist()])
+    return values if values.dtype.kind in "biuf" else None
