@@ -69,7 +69,8 @@ def test_the_browser_selects_what_the_kernel_selects(states):
                 states.expect_kernel("view.status", "'done'")
                 count = int(states.kernel("len(view.cells)"))
                 states.page.wait_for_function(
-                    "n => { const t = document.querySelector('.nbviz-states-side .nbviz-side-title')?.textContent ?? '';"
+                    "n => { const title = document.querySelector('.nbviz-states-side .nbviz-side-title');"
+                    " const t = title?.textContent ?? '';"
                     " const none = document.querySelector('.nbviz-states-side .nbviz-states-hint');"
                     " return n ? t.startsWith(n + ' cell') : none !== null; }",
                     arg=count,
@@ -196,7 +197,8 @@ def test_a_redraw_of_512_cells_stays_within_a_frame(notebook):
         [
             "import numpy as np, nbviz\nrng = np.random.default_rng(0)\n"
             "walk = np.cumsum(rng.normal(size=(500, 512)), 0)\n"
-            "view = nbviz.HiddenStates.from_states(np.tanh(walk / 10).astype('float32'), span=[250, 252], threshold=.7)\n"
+            "states = np.tanh(walk / 10).astype('float32')\n"
+            "view = nbviz.HiddenStates.from_states(states, span=[250, 252], threshold=.7)\n"
             "view"
         ],
         size=(1300, 900),
