@@ -186,11 +186,12 @@ def ngram_steps(
     kinds[0, 0] = len(np.unique(ids))
     discounts = np.full((2, order), 0.5)
     for k in range(order):
-        begins = index.same < k + 1
-        discounts[0, k] = _discount(np.diff(np.append(np.flatnonzero(begins), len(ids))))
+        starts = np.flatnonzero(index.same < k + 1)
+        inside = index.places[starts] >= order - 1 + k  # not those that begin before the text does
+        discounts[0, k] = _discount(np.diff(np.append(starts, len(ids)))[inside])
         if k < order - 1:
             before = np.concatenate([[0], np.cumsum(index.same < k + 2)])
-            discounts[1, k] = _discount(np.diff(np.append(before[:-1][begins], before[-1])))
+            discounts[1, k] = _discount(np.diff(np.append(before[starts], before[-1]))[inside])
         if k:
             _count_kinds(index.same < k, follower, vocabulary, kinds[k])
         yield Progress(k + 1, order, "orders")
