@@ -20,8 +20,8 @@ MOST_EXAMPLES = 6
 
 
 def encode_picture(picture: TimeScalesPicture) -> Frame:
-    """Arrays: relative distances of the typo, (layers, steps); mean, lower and upper of many, the same way; the
-    bracket's curves, three rows (mean, lower, upper) each; how many passages each distance has."""
+    """Arrays: relative distances of the typo, (layers, steps); mean, lower and upper of many, the same way;
+    the bracket's curves, three rows (mean, lower, upper) each; how many passages each distance has."""
     typo, mean, bracket = picture.typo, picture.mean, picture.bracket
     none = np.zeros(0, np.float32)
     meta: dict[str, Any] = {

@@ -47,30 +47,46 @@ export function Decay({ meta, distance, mean, lower, upper, colours, at, onPoint
     });
   const all = [distance, mean, upper].flatMap((array) => Array.from(array));
   const highest = all.reduce((most, value) => Math.max(most, value), 1);
-  const tau = many?.tau ?? meta.tau;
-  const rules: Rule[] = [{ axis: "y", value: Math.exp(-1), name: "1/e" }];
-  if (meta.layers.length <= 4)
-    tau.forEach((value, i) => {
-      if (value !== null && value > 0 && value < steps)
-        rules.push({ axis: "x", value, name: `τ${subscript(i + 1)} ${tauText(value, steps)}` });
-    });
+  const lowest = all.reduce((least, value) => (value > 0 ? Math.min(least, value) : least), 1);
+  const floor = Math.max(FLOOR, 10 ** Math.floor(Math.log10(lowest)));
   const state = meta.source === "cell" ? "c" : "h";
   return (
     <Curves
       label="Distance of the states of every layer against the tokens since the typo"
       x={Array.from({ length: steps }, (_, i) => i)}
       xTitle="tokens since the replaced one"
-      yTitle={`‖${state} − ${state}̃‖ relative to ${meta.normalise === "start" ? "that at 0" : "its largest"}`}
+      yTitle={`‖${state} − ${state}̃‖ relative to ${meta.normalise === "start" ? "that at 0" : "its largest"} (dotted: 1/e)`}
       yScale="log"
-      yDomain={[FLOOR, highest * 1.15]}
+      yDomain={[floor, highest * 1.15]}
       height={240}
       curves={curves}
-      rules={rules}
+      rules={rulesOf(many?.tau ?? meta.tau, steps)}
       at={at}
       onPoint={onPoint}
       formatY={(value) => (value >= 0.01 ? value.toFixed(2) : value.toExponential(0).replace("-", "−"))}
     />
   );
+}
+
+const MOST_RULES = 4;
+const CLOSE = 0.14; // shares of the axis that a name takes
+
+/** 1/e across, and every τ upright; names that would lie over one another are written at the last of them. */
+function rulesOf(taus: readonly (number | null)[], steps: number): Rule[] {
+  const rules: Rule[] = [{ axis: "y", value: Math.exp(-1), name: "" }];
+  if (taus.length > MOST_RULES) return rules;
+  const there = taus
+    .map((value, i) => ({ value: value ?? 0, name: `τ${subscript(i + 1)} = ${tauText(value, steps)}` }))
+    .filter(({ value }) => value > 0 && value < steps)
+    .sort((one, other) => one.value - other.value);
+  let names: string[] = [];
+  there.forEach(({ value, name }, i) => {
+    names.push(name);
+    const isCrowded = i + 1 < there.length && there[i + 1].value - value < CLOSE * steps;
+    rules.push({ axis: "x", value, name: isCrowded ? " ".repeat(i + 1) : names.join(", ") }); // names differ
+    if (!isCrowded) names = [];
+  });
+  return rules;
 }
 
 const subscript = (n: number) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join("");

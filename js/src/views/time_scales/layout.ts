@@ -18,7 +18,7 @@ export interface Layout {
 
 export const LETTER = 9; // width of a letter at 15 px
 export const GUTTER = 26; // the numbers of the layers
-export const ABOVE = 13; // the token that was replaced
+export const ABOVE = 15; // the token that was replaced
 export const TEXT = 20;
 const GAP = 7;
 const NARROWEST = 11;

@@ -191,7 +191,7 @@ function paint(
 /** What stood there, struck through, above what stands there now. */
 function drawOriginal(context: CanvasRenderingContext2D, s: StripState, middle: number, top: number): void {
   const text = named(s.original);
-  context.font = `12px ${FONT}`;
+  context.font = `13px ${FONT}`;
   context.fillStyle = s.colours.muted;
   context.fillText(text, middle, top + ABOVE / 2);
   const half = context.measureText(text).width / 2 + 2;
