@@ -26,6 +26,8 @@ CLAIMS = {
         "sum(weights[i, year + i] for i in range(4)) / 4 > 0.9",
         "blind.output_text != '2021-03-09' and blind.output_text.endswith('-03-09')",
         "score(uniform=True) < 20",
+        "picture.output_text == scenes.sentences[3]",
+        "np.mean(inside) > 4 * np.mean(covered)",
     ],
     "07_correspondence.ipynb": [
         "(view.result.mean[:-1] < view.result.baseline).all()",

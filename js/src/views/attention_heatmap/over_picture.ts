@@ -37,8 +37,9 @@ export function mapOf(matrix: Matrix, row: number, ramp: Ramp): HTMLCanvasElemen
   const top = Math.max(1e-9, ...cells);
   const image = context.createImageData(grid.width, grid.height);
   cells.forEach((weight, i) => {
-    const [r, g, b] = unpack(ramp[Math.round((weight / top) * (ramp.length - 1))]);
-    image.data.set([r, g, b, 255], 4 * i);
+    const share = weight / top;
+    const [r, g, b] = unpack(ramp[Math.round(share * (ramp.length - 1))]);
+    image.data.set([r, g, b, Math.round(255 * (0.2 + 0.55 * share))], 4 * i); // where nobody looks the picture is seen
   });
   context.putImageData(image, 0, 0);
   return canvas;
@@ -84,9 +85,7 @@ export function drawPictures(
     if (map) {
       context.imageSmoothingEnabled = true;
       context.imageSmoothingQuality = "high";
-      context.globalAlpha = 0.6;
       context.drawImage(map, x, y + CAPTION, SIDE, high);
-      context.globalAlpha = 1;
     }
     if (row === chosen) {
       context.strokeStyle = ink.accent;
