@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-import os
+import sys
 import time
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -23,12 +22,15 @@ from nbviz.core.delivery import delivery_lock
 from nbviz.core.errors import unknown_keyword
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recompute import Recompute, Update
+from nbviz.views import model_watch
+from nbviz.views.bundle import load_bundle
 from nbviz.views.frames import Frame, Outbox
 
 FIRST_PICTURE = 0.3
 """Seconds in which a first picture should be there."""
 
-_STATIC = Path(__file__).parent.parent / "static"
+
+_CLOSED = "the view is closed: its model and data are gone. Run the cell that opened it again."
 
 
 class View(anywidget.AnyWidget):
@@ -59,10 +61,15 @@ class View(anywidget.AnyWidget):
     request = t.Int(0).tag(sync=True)
     """Number of the browser's newest request; the frame that answers it carries it back."""
 
+    model_changed = t.Bool(False).tag(sync=True)
+    """Whether the model has changed since the picture was made; :meth:`refresh` shows it as it is now."""
+
     height = t.Int(460, min=200, max=2000).tag(sync=True)
     """Height of the picture, pixels."""
 
     _own_names: ClassVar[tuple[str, ...]] = ("layout", "tooltip", "tabbable")
+    _is_closed = False
+    _latest: Any = None  # the newest value of compute()
 
     def __init__(self, *, executor: str | None = None, **traits: Any) -> None:
         known = {name for name in self.trait_names() if not name.startswith("_")} - {"comm", "keys", "log"}
@@ -72,23 +79,27 @@ class View(anywidget.AnyWidget):
         self._parameters = tuple(self.trait_names(parameter=True))
         self._holds = 0
         self._asked = False
-        self._latest: Any = None
         self._latest_generation = 0
         self._error: Exception | None = None
+        self._made_for: Any = None  # version of the model that the picture shows
+        self._computing_for: Any = None  # and of the one that is being computed
+        self._compare_when_done = False
         self._browser_context: contextvars.Context | None = None
         self._recompute: Recompute | None = None
         self._outbox = Outbox(weakref.WeakMethod(self._send_frame))
-        _load_bundle(type(self))
+        load_bundle(type(self), View)
         super().__init__(**traits)
         self.observe(self._ask, [*self._parameters, "request"])
         self.on_msg(self._heard)
         self._recompute = Recompute(self._steps, self._deliver, executor=executor)
+        model_watch.watch(self)
         self._ask()
 
     @classmethod
     def keywords(cls) -> list[str]:
         """Keywords that a call may use."""
         hidden = {"comm", "keys", "log", "frame", "request", "status", "progress", "elapsed", "problem"}
+        hidden.add("model_changed")
         names = {name for name in cls.class_trait_names() if not name.startswith("_")}
         return sorted(names - hidden - set(cls._own_names))
 
@@ -102,10 +113,36 @@ class View(anywidget.AnyWidget):
 
     def summary(self) -> str:
         """The current state in plain words, for text output and screen readers."""
-        return f"{type(self).__name__}: {self.status}"
+        return f"{type(self).__name__}: {self.state_in_words()}"
+
+    def state_in_words(self) -> str:
+        """What the view is about while there is no picture to speak of."""
+        if self._is_closed:
+            return "closed"
+        if self.status == "error":
+            return f"{self.problem.get('type')}: {self.problem.get('message')}"
+        if self.status == "cancelled":
+            return "stopped before the first picture"
+        if self.progress:
+            return "computing, {done:,} of {total:,} {what}".format(**self.progress)
+        return "computing its first picture" if self.status in ("pending", "running") else self.status
+
+    def __repr__(self) -> str:
+        text = self.summary()
+        if self._latest is None:
+            return text
+        if self.status in ("pending", "running"):
+            return f"{text} (a newer picture is being computed)"
+        if self.status == "error":
+            return f"{text} (the last picture; what was asked for then failed: {self.state_in_words()})"
+        return f"{text} (the model has changed since: refresh())" if self.model_changed else text
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """A message of the view's own from the browser. It must return at once."""
+
+    def shown_network(self) -> Any:
+        """The network that the picture is of, if any; by default the attribute ``_network``."""
+        return getattr(self, "_network", None)
 
     def release(self) -> None:
         """Let go of model and data."""
@@ -114,6 +151,8 @@ class View(anywidget.AnyWidget):
         """Set synced traits from ``compute`` or ``encode``, which run on the worker."""
 
         def apply() -> None:
+            if self._is_closed:
+                return
             with delivery_lock:
                 for name, value in traits.items():
                     setattr(self, name, value)
@@ -158,6 +197,8 @@ class View(anywidget.AnyWidget):
     # Delivering, on the worker
 
     def _steps(self, params: SimpleNamespace) -> Steps:
+        network = self.shown_network()
+        self._computing_for = None if network is None else network.version
         return self.compute(params)
 
     def _deliver(self, update: Update) -> None:
@@ -180,6 +221,7 @@ class View(anywidget.AnyWidget):
                 self._latest, self._latest_generation = event.value, update.generation
                 kind = "result" if isinstance(event, Result) else "preview"
                 self._outbox.post(frame, update.generation, update.request, kind)
+                self._made_for, self.model_changed = self._computing_for, False
             if self._recompute is not None and update.generation != self._recompute.generation:
                 return  # the picture is welcome, but the status is that of the newer request
             if isinstance(event, Progress):
@@ -195,6 +237,18 @@ class View(anywidget.AnyWidget):
                 else {"type": type(update.error).__name__, "message": str(update.error)}
             )
             self.status = update.state
+        if self._compare_when_done and update.state != "running":
+            self._compare_when_done = False
+            network = self.shown_network()
+            if network is not None:
+                self.compare_model(network.version)
+
+    def compare_model(self, version: Any) -> None:
+        """Note whether the model, now of this ``version``, is still the one that the picture shows."""
+        if self.status in ("pending", "running"):
+            self._compare_when_done = True  # the next picture may show it already
+        elif self._latest is not None and self.model_changed != (version != self._made_for):
+            self.publish(model_changed=version != self._made_for)
 
     def _send_frame(self, frame: dict[str, Any], as_message: bool) -> None:
         if as_message:
@@ -235,6 +289,18 @@ class View(anywidget.AnyWidget):
 
     # For scripts
 
+    def refresh(self) -> None:
+        """Compute the picture anew, with the model as it is now.
+
+        Raises
+        ------
+        RuntimeError
+            If the view is closed.
+        """
+        if self._is_closed:
+            raise RuntimeError(_CLOSED)
+        self._ask()
+
     def stop(self) -> None:
         """Stop what is computed now; the last good picture stays."""
         if self._recompute is not None:
@@ -269,7 +335,7 @@ class View(anywidget.AnyWidget):
         """The newest value of ``compute``, after waiting for the request that was asked for last."""
         self.wait()
         if self._recompute is None:
-            raise RuntimeError("the view is closed: its model and data are gone")
+            raise RuntimeError(_CLOSED)
         if self._latest is None:
             raise RuntimeError("there is no result yet: the computation was stopped before its first picture")
         return self._latest
@@ -295,29 +361,17 @@ class View(anywidget.AnyWidget):
         recompute, self._recompute = getattr(self, "_recompute", None), None
         if recompute is not None:
             recompute.close()
-            self._latest = self._error = self._browser_context = None
+            model_watch.unwatch(self)
+            self._latest = self._error = self._browser_context = self._made_for = None
             self._outbox.clear()
             self.release()
+            self.__dict__["_is_closed"] = True
         super().close()
 
-
-def _load_bundle(cls: Any) -> None:
-    """Give the class its JavaScript. The text, not the path: anywidget keeps every widget whose source is a
-    path alive for ever, and with it the model. ``ANYWIDGET_HMR=1`` asks for the path (hot reload)."""
-    if getattr(cls, "_esm", None) is not None:
-        return
-    # A user's subclass draws as the view it is made from.
-    views = [c for c in cls.__mro__ if c.__module__.startswith("nbviz.views.") and c is not View]
-    view = views[0] if views else cls
-    path = _STATIC / f"{view.__module__.rsplit('.', 1)[-1]}.js"
-    if not path.exists():
-        raise RuntimeError(
-            f"nbviz: the JavaScript of {view.__name__} is missing ({path.name}). "
-            "Build it with `npm ci && npm run build` in js/, or install nbviz again."
-        )
-    if os.environ.get("ANYWIDGET_HMR") == "1":
-        from anywidget._file_contents import FileContents
-
-        view._esm = FileContents(path)
-    else:
-        view._esm = path.read_text(encoding="utf-8")
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_closed and name in self.keywords():
+            # A link to another view, which lives on, goes nowhere now; a person is told.
+            if sys._getframe(1).f_globals.get("__name__") == "traitlets.traitlets":
+                return
+            raise RuntimeError(_CLOSED)
+        super().__setattr__(name, value)

@@ -15,11 +15,12 @@ import traitlets as t
 from nbviz.core.errors import ModelError, UnknownName, unknown_name
 from nbviz.core.events import Preview, Steps
 from nbviz.core.network import Network
-from nbviz.core.recording import Predictions
+from nbviz.core.recording import Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.layer_map import LayerMap, layer_map_steps, true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.views.base import View
 from nbviz.views.columns import RESERVED, class_column, columns_of, number_column
 from nbviz.views.frames import Frame
@@ -333,13 +334,27 @@ class LayerExplorer(View):
 
     @property
     def neighbourhood_hit(self) -> float | None:
-        """Share of the k nearest neighbours *in the map* with the sample's own label, mean, 0 to 1."""
-        return self.latest().embedding.neighbourhood_hit
+        """Share of the k nearest neighbours *in the map* with the sample's own label, mean, 0 to 1.
+
+        After a stop it is that of the map as it was left. None without labels that are classes.
+        """
+        shown = self.latest()
+        found = shown.embedding.neighbourhood_hit
+        labels = None if self._specimen is None else class_labels(self._specimen.samples)
+        if found is not None or labels is None:
+            return found
+        k = min(self.k, len(shown.rows) - 1)
+        return neighbourhood_hit(shown.embedding.positions, labels[shown.rows], k)
 
     @property
     def neighbourhood_hit_activations(self) -> float | None:
-        """The same among the activation vectors themselves, 0 to 1."""
-        return self.latest().embedding.neighbourhood_hit_activations
+        """The same among the activation vectors themselves, 0 to 1.
+
+        NaN after a stop, since it is measured at the end. None without labels that are classes.
+        """
+        found = self.latest().embedding.neighbourhood_hit_activations
+        labels = None if self._specimen is None else class_labels(self._specimen.samples)
+        return float("nan") if found is None and labels is not None else found
 
     @property
     def accuracy(self) -> float | None:
@@ -361,7 +376,7 @@ class LayerExplorer(View):
         """The state in plain words."""
         shown = self._latest
         if not isinstance(shown, LayerMap):
-            return f"LayerExplorer of layer {self.layer!r}: {self.status}"
+            return f"LayerExplorer of layer {self.layer!r}: {self.state_in_words()}"
         embedding = shown.embedding
         kind = "t-SNE" if embedding.method == "tsne" else "PCA"
         text = f"LayerExplorer: {kind} of {shown.layer!r}"
@@ -373,6 +388,9 @@ class LayerExplorer(View):
         if shown.accuracy is not None:
             text += f"; accuracy {shown.accuracy:.1%}"
         return text
+
+    def shown_network(self) -> Network | None:
+        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
 
     def release(self) -> None:
         self._specimen = None

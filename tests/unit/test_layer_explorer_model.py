@@ -11,7 +11,9 @@ from synthetic_view import from_browser
 from torch import nn
 
 from nbviz.core.samples import Samples
+from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.views.layer_explorer import LayerExplorer
+from nbviz.views.model_watch import after_cell
 
 
 def test_a_model_in_training_mode_is_shown_as_evaluated_and_not_touched(explore, digits):
@@ -47,6 +49,36 @@ def test_a_model_in_training_mode_is_shown_as_evaluated_and_not_touched(explore,
     view.seed = 1
     view.seed = 0
     np.testing.assert_array_equal(view.embedding, again)
+
+
+def test_after_a_stop_the_hit_is_that_of_the_map_as_it_was_left(explore, net, digits):
+    view = explore(net, digits, executor="manual")
+    assert "computing its first picture" in str(view)
+    while view._latest is None or view._latest.embedding.iteration < 10:
+        view._recompute.step()
+    view.stop()
+    while view._recompute.step():
+        continue
+    assert view.status == "cancelled"
+    assert view.neighbourhood_hit == neighbourhood_hit(view.embedding, digits.labels, view.k)
+    assert f"{view.neighbourhood_hit_activations:.1%}" == "nan%"
+    bare = explore(net, digits.inputs)
+    assert (bare.neighbourhood_hit, bare.neighbourhood_hit_activations) == (None, None)
+
+
+def test_training_in_another_cell_is_noted(explore, digits):
+    model = Guarded()
+    inputs = torch.tensor(digits.inputs[:, None] / 255, dtype=torch.float32)
+    view = explore(model, inputs, digits.labels, method="pca")
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(inputs).square().mean().backward()
+    optimiser.step()
+    after_cell()
+    assert view.model_changed
+    before = view.embedding
+    view.refresh()
+    assert not view.model_changed
+    assert not np.allclose(view.embedding, before)
 
 
 @pytest.mark.parametrize("refresh", [{"request": 1}, {"seed": 1}])

@@ -10,10 +10,14 @@ import time
 import weakref
 
 import pytest
+import torch
 import traitlets as t
 from synthetic_view import Doubler, from_browser, message
+from torch import nn
 
 import nbviz.views
+from nbviz.core.network import Network
+from nbviz.views import model_watch
 from nbviz.views.base import View
 
 
@@ -294,6 +298,103 @@ def test_plain_text_is_a_summary(make):
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert data["text/plain"] == "Doubler: 6.0"
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_it_prints_what_it_shows_and_what_it_is_about(make):
+    class Says(Doubler):
+        def summary(self):
+            return View.summary(self) if self._latest is None else super().summary()
+
+    view = make(Says, executor="manual")
+    assert str(view) == "Says: computing its first picture"
+    for _ in range(3):
+        view._recompute.step()
+    assert str(view) == "Doubler: 1.0 (a newer picture is being computed)"
+    view.step_to_end()
+    assert repr(view) == "Doubler: 2.0"
+    view.close()
+    assert str(view) == "Says: closed"
+    failed = make(Says, gain=13)
+    assert str(failed).startswith(
+        "Doubler: 13.0 (the last picture; what was asked for then failed: ValueError:"
+    )
+
+
+def test_a_closed_view_says_so_where_it_is_set(make):
+    view, other = make(gain=2), make()
+    t.link((view, "gain"), (other, "gain"))
+    view.close()
+    for name, value in (("gain", 3.0), ("note", "x"), ("height", 300)):
+        with pytest.raises(RuntimeError, match=r"the view is closed.*Run the cell that opened it again"):
+            setattr(view, name, value)
+    assert view.gain == 2
+    with pytest.raises(RuntimeError, match="the view is closed"):
+        view.refresh()
+    other.gain = 5  # the link goes nowhere, and the view that lives does not mind
+    assert other.double == 10
+
+
+class OfNetwork(Doubler):
+    """Shows a number of a network."""
+
+    def __init__(self, network, **traits):
+        self._network = network
+        super().__init__(**traits)
+
+
+@pytest.fixture
+def network():
+    return Network(nn.Linear(2, 2))
+
+
+def train(network):
+    with torch.no_grad():
+        network.module.weight += 1
+
+
+def test_a_model_that_changed_is_noted_after_the_cell_and_a_refresh_shows_it(make, network):
+    view, plain = make(lambda **traits: OfNetwork(network, **traits)), make()
+    model_watch.after_cell()
+    assert not view.model_changed
+    train(network)
+    model_watch.after_cell()
+    assert (view.model_changed, plain.model_changed) == (True, False)
+    assert "the model has changed since: refresh()" in str(view)
+    runs = len(view.runs)
+    view.refresh()
+    assert (len(view.runs), view.model_changed) == (runs + 1, False)
+    with torch.no_grad():
+        network.module.weight -= 1
+    model_watch.after_cell()
+    assert view.model_changed
+    view.gain = 7  # a new picture is of the model as it is
+    assert not view.model_changed
+
+
+def test_a_model_that_is_trained_while_a_picture_is_computed(make, network):
+    view = make(lambda **traits: OfNetwork(network, **traits), executor="manual")
+    view._recompute.step()
+    train(network)
+    model_watch.after_cell()
+    assert not view.model_changed
+    view.step_to_end()
+    assert view.model_changed, "the picture is of the weights that the computation began with"
+
+
+def test_ipython_asks_after_each_cell(make, network, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    monkeypatch.setattr(model_watch, "get_ipython", lambda: shell)
+    view = make(lambda **traits: OfNetwork(network, **traits))
+    make(lambda **traits: OfNetwork(network, **traits))
+    assert shell.events.callbacks["post_run_cell"].count(model_watch.after_cell) == 1
+    shell.user_ns.update(train=train, network=network)
+    shell.run_cell("1 + 1")
+    assert not view.model_changed
+    shell.run_cell("train(network)")
+    assert view.model_changed
+    shell.history_manager.end_session()
 
 
 def view_modules():
