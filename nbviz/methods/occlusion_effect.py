@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from nbviz.core.capture import probabilities
+from nbviz.core.errors import ModelError
 from nbviz.core.layers import INPUT, OUTPUT, first_tensor
 from nbviz.core.network import Network
 from nbviz.methods.fills import Fill, check_fill, paint
@@ -31,6 +33,8 @@ class OcclusionEffect:
         (occluded): 0 means unchanged, 1 a change as large as the activation itself.
     covered : float
         Share of the pixels that are covered, 0 to 1.
+    notes : tuple of str
+        What a person should know about the picture.
     """
 
     picture: np.ndarray
@@ -39,6 +43,7 @@ class OcclusionEffect:
     after: np.ndarray
     layer_change: dict[str, float]
     covered: float
+    notes: tuple[str, ...] = ()
 
 
 class Canvas:
@@ -55,7 +60,7 @@ class Canvas:
     TypeError, ValueError
         If the image is of no known form, of the wrong number of channels, or holds NaN.
     ModelError
-        If the model raises.
+        If the model raises, or gives no score per class.
     """
 
     def __init__(self, network: Network | nn.Module, image: Any) -> None:
@@ -64,6 +69,13 @@ class Canvas:
         if self.picture.is_signal:
             raise ValueError("the model takes signals: paint on pictures, or use occlude() for signals")
         self._clean: dict[str, torch.Tensor] | None = None
+        shape = self.network.layer(OUTPUT, self.picture.inputs).shape
+        if sum(size > 1 for size in shape) > 1:
+            raise ModelError(
+                f"the model returns shape {shape} for one image, not one score per class: it is no "
+                "classifier. If its classes are a part of that, say which: Network(model, output=lambda out: ...)."
+            )
+        self.n_classes = max(2, math.prod(shape))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -109,6 +121,7 @@ class Canvas:
             after=probabilities(changed[OUTPUT].numpy())[0],
             layer_change=change,
             covered=float(np.asarray(mask, bool).mean()),
+            notes=self.picture.notes,
         )
 
     def _activations(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -15,11 +15,13 @@ import traitlets as t
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.network import Network
+from nbviz.core.reading import is_dataset
 from nbviz.core.samples import Samples
 from nbviz.methods.fills import FILLS
 from nbviz.methods.occlusion import occlude_steps
 from nbviz.methods.occlusion_effect import Canvas, OcclusionEffect
 from nbviz.methods.occlusion_map import OcclusionMap
+from nbviz.methods.occlusion_picture import is_pile_of_grey
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
 from nbviz.views.pixels import Mask, shown_pixels
@@ -43,9 +45,9 @@ class OcclusionPainter(View):
     ----------
     model : torch.nn.Module or Network
         A classifier of pictures. It is not changed.
-    image : picture, or Samples to leaf through
+    image : picture, or several to leaf through
         8-bit pixels (H, W) or (H, W, 3), a PIL image, or the model's own floating-point input (C, H, W) or
-        (1, C, H, W).
+        (1, C, H, W). Several: Samples, a list, a Dataset or DataLoader, or a batch (n, …).
     patch : picture, optional
         What the fill ``"patch"`` cuts from; of the same size as the image.
     **traits
@@ -55,6 +57,8 @@ class OcclusionPainter(View):
     ------
     TypeError, ValueError
         If ``model`` is no module or the image is of no known form.
+    ModelError
+        If the model raises, or gives no score per class.
 
     Notes
     -----
@@ -98,7 +102,8 @@ class OcclusionPainter(View):
     """Its unit (channel); -1 for the strongest one."""
 
     quantity = t.Enum(["probability", "logit", "class", "activation"], "probability").tag(sync=True)
-    """What the map shows."""
+    """What the map shows. ``"activation"`` is that of ``layer``; without a layer the view shows the
+    probability and says so."""
 
     opacity = t.Float(0.65, min=0.0, max=1.0).tag(sync=True)
     """Of the map over the picture."""
@@ -114,7 +119,7 @@ class OcclusionPainter(View):
         if image is None:
             raise TypeError("OcclusionPainter(model, image): the image is missing")
         self._network: Network | None = network
-        self._samples = image if isinstance(image, Samples) else None
+        self._samples = Samples.of(image) if _are_several(image) else None
         self._image = image
         self._patch = patch
         self._canvas: tuple[int, tuple[int, ...], Canvas] | None = None
@@ -124,6 +129,7 @@ class OcclusionPainter(View):
 
     def _describe(self, network: Network) -> dict[str, Any]:
         canvas = Canvas(network, self._picture(0))
+        self._n_classes = canvas.n_classes
         layers = network.layers(canvas.picture.inputs)
         units = {x.name: x.shape[x.channel_axis] for x in layers if x.module and len(x.shape) == 3}
         return {
@@ -144,6 +150,14 @@ class OcclusionPainter(View):
         count = 1 if self._samples is None else len(self._samples)
         if proposal.value >= count:
             raise t.TraitError(f"sample {proposal.value} does not exist: there are {count}, counted from 0")
+        return proposal.value
+
+    @t.validate("target")
+    def _check_target(self, proposal: Any) -> int:
+        if proposal.value >= self._n_classes:
+            raise t.TraitError(
+                f"the model has classes 0 to {self._n_classes - 1}; got target={proposal.value}"
+            )
         return proposal.value
 
     @t.validate("layer")
@@ -220,6 +234,7 @@ class OcclusionPainter(View):
                 for i in shown
             ],
             "layers": [{"name": name, "change": change} for name, change in effect.layer_change.items()],
+            "notes": list(effect.notes),
             "map": None,
         }
         arrays = [picture.ravel(), occluded.ravel()]
@@ -317,7 +332,7 @@ class OcclusionPainter(View):
         """The state in plain words."""
         shown = self._latest
         if not isinstance(shown, PainterPicture):
-            return f"OcclusionPainter: {self.status}"
+            return f"OcclusionPainter: {self.state_in_words()}"
         effect = shown.effect
         best, now = int(effect.before.argmax()), int(effect.after.argmax())
         text = (
@@ -338,3 +353,13 @@ class OcclusionPainter(View):
     def release(self) -> None:
         self._network = self._samples = self._image = self._patch = self._canvas = None
         self.specimen = {}
+
+
+def _are_several(image: Any) -> bool:
+    """Whether this is a collection of pictures, not one."""
+    if isinstance(image, Samples) or is_dataset(image):
+        return True
+    if isinstance(image, list | tuple):
+        return len(image) > 1
+    shape: tuple[int, ...] = getattr(image, "shape", ())
+    return (len(shape) == 4 and shape[0] > 1) or (len(shape) == 3 and is_pile_of_grey(image))

@@ -6,6 +6,7 @@ import torch
 import traitlets as t
 
 import nbviz
+from nbviz.core.errors import ModelError
 from nbviz.methods.occlusion import occlude
 
 
@@ -116,7 +117,6 @@ def test_a_patch_from_another_picture(net, digits):
     ("change", "message"),
     [
         ({"mode": "slide", "window_height": 29}, "larger than the image"),
-        ({"mode": "slide", "target": 10}, "class"),
         ({"mode": "slide", "layer": "conv2", "unit": 48}, "units 0 to 47"),
         ({"mask": np.ones((5, 5))}, r"\(5, 5\)"),
     ],
@@ -143,6 +143,45 @@ def test_bad_input_is_refused_with_advice(net, digits):
     view = nbviz.OcclusionPainter(net, digits)
     with pytest.raises(ValueError, match="conv2"):
         view.layer = "conv22"
+    view.close()
+
+
+@pytest.mark.filterwarnings("ignore:the model was given values")
+def test_several_pictures_in_any_form_can_be_leafed_through(net, digits):
+    own = net.transform(digits.inputs[:5])
+    piles = [digits.inputs[:5], list(digits.inputs[:5]), own, torch.utils.data.TensorDataset(own)]
+    for pile in piles:
+        view = nbviz.OcclusionPainter(net, pile)
+        assert view.specimen["samples"] == 5
+        view.sample = 2
+        np.testing.assert_allclose(view.probabilities, net.predict(digits)[2], atol=1e-5)
+        view.close()
+
+
+def test_a_class_that_there_is_not_is_refused_in_both_modes(view, net, digits):
+    assert view.mode == "paint"
+    with pytest.raises(t.TraitError, match="classes 0 to 9; got target=99"):
+        view.target = 99
+    with pytest.raises(t.TraitError, match="classes 0 to 9; got target=10"):
+        nbviz.OcclusionPainter(net, digits, mode="slide", target=10)
+
+
+def test_a_model_that_does_not_classify_is_refused(digits):
+    picture_in_picture_out = torch.nn.Conv2d(1, 1, 3, padding=1)
+    with pytest.raises(ModelError, match=r"shape \(1, 28, 28\).*no classifier.*output=lambda"):
+        nbviz.OcclusionPainter(picture_in_picture_out, digits.inputs[0].astype(np.float32) / 255)
+
+
+def test_what_a_person_should_know_is_said_once_and_shown(digits, recwarn):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 9), torch.nn.Flatten(), torch.nn.Linear(1600, 10))
+    view = nbviz.OcclusionPainter(model, digits.inputs[0])
+    view.wait(20)
+    view.mode = "slide"
+    view.wait(20)
+    found = [w for w in recwarn if "look like pixels" in str(w.message)]
+    assert [w.filename for w in found] == [__file__]
+    assert "look like pixels" in view.frame["meta"]["notes"][0]
     view.close()
 
 
