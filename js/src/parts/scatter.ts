@@ -6,7 +6,7 @@ import { type KeyActions, listenToKeys } from "./scatter_keys";
 import { listenToPointer, type PointerActions, type Tool } from "./scatter_pointer";
 import { Stage } from "./scatter_stage";
 import type { How } from "./selection";
-import { dequantise, type Extent, extentOf, widen } from "./viewport";
+import { dequantise, type Extent, extentOf, type Viewport, widen } from "./viewport";
 
 export type { How, Tool };
 
@@ -104,6 +104,12 @@ export class Scatter {
   setTool(tool: Tool): void {
     this.tool = tool;
     this.element.dataset.tool = tool;
+  }
+
+  /** Lines over the points: what draws them gets a context in CSS pixels and the way from data to screen. */
+  setLines(lines: ((context: CanvasRenderingContext2D, view: Viewport) => void) | null): void {
+    this.stage.lines = lines;
+    this.stage.draw();
   }
 
   /** While the next picture is being computed the last good one stays, dimmed. */

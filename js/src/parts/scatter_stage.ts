@@ -24,6 +24,10 @@ export class Stage {
   /** Draws of the points so far, and the JavaScript time of the last one. */
   readonly stats = { draws: 0, milliseconds: 0 };
 
+  /** Draws lines over the points, in CSS pixels, whenever points or view change. */
+  lines: ((context: CanvasRenderingContext2D, view: Viewport) => void) | null = null;
+
+  private readonly middle = document.createElement("canvas"); // the lines; on the page once there are some
   private readonly back = document.createElement("canvas");
   private readonly hint = document.createElement("div");
   private readonly live = document.createElement("div");
@@ -94,7 +98,7 @@ export class Stage {
     const width = Math.round(element.clientWidth * ratio);
     const height = Math.round(element.clientHeight * ratio);
     if (front.width !== width || front.height !== height) {
-      for (const canvas of [back, front]) Object.assign(canvas, { width, height });
+      for (const canvas of [back, this.middle, front]) Object.assign(canvas, { width, height });
       view.width = element.clientWidth;
       view.height = element.clientHeight;
       this.pointsStale = true;
@@ -103,9 +107,24 @@ export class Stage {
       this.pointsStale = false;
       const before = performance.now();
       this.painter.paint(back.getContext("2d", { alpha: false })!, this.points, view, this.ink, ratio);
+      this.paintLines(ratio);
       this.stats.draws++;
       this.stats.milliseconds = performance.now() - before;
     }
     paintOverlay(front.getContext("2d")!, this.overlay, this.points, view, this.ink, ratio);
+  }
+
+  private paintLines(ratio: number): void {
+    const { middle, lines, view } = this;
+    if (lines && !middle.isConnected) {
+      middle.className = "nbviz-scatter-lines";
+      middle.ariaHidden = "true";
+      this.front.before(middle);
+    }
+    if (!middle.isConnected) return;
+    const context = middle.getContext("2d")!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, view.width, view.height);
+    lines?.(context, view);
   }
 }
