@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -188,7 +188,9 @@ def typo_steps(
                 yield Progress(event.done + len(found) * event.total, 2 * event.total, "steps")
             elif isinstance(event, Result):
                 found.append(event.value)
-    yield Result(typo_of(found[0], found[1], position, source=source, normalise=normalise, horizon=horizon))
+    result = typo_of(found[0], found[1], position, source=source, normalise=normalise, horizon=horizon)
+    names = ["" if part.tokens is None else part.tokens[position] for part in (given, changed)]
+    yield Result(replace(result, original=names[0], replacement=names[1]))
 
 
 def typo(model: Network | nn.Module, text: Any, position: int, replacement: Any, **options: Any) -> Typo:
@@ -350,12 +352,10 @@ def replaced(network: Network, given: Given, position: int, replacement: Any) ->
     if len(one) != 1 or one[0].steps != 1 or one[0].values is None:
         raise ValueError(f"the replacement {replacement!r} is not one token")
     changed[position] = one[0].values[0]
-    tokens = None
-    if given.tokens is not None:
-        tokens = list(given.tokens)
-        tokens[position] = spell(network, [int(changed[position])])[0]
-        if isinstance(replacement, str):
-            tokens[position] = replacement
+    if given.tokens is None:
+        return Given(changed)
+    spelled = replacement if isinstance(replacement, str) else spell(network, [int(changed[position])])[0]
+    tokens = [*given.tokens[:position], spelled, *given.tokens[position + 1 :]]
     return Given(changed, tokens=tokens)
 
 
