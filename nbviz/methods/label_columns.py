@@ -1,0 +1,51 @@
+"""Several layers and several columns of labels of the same samples: checked together, errors by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nbviz.methods.activation_checks import check_activations
+
+
+def check_layers(layers: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    """Activations of the same samples by layer; errors begin with the layer."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, values in layers.items():
+        try:
+            arrays[str(name)] = check_activations(values)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"layer {name!r}: {error}") from error
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the layers must hold the same samples, but their numbers differ: {lengths}")
+    return arrays
+
+
+def present(labels: NDArray) -> NDArray[np.bool_]:
+    """Which labels are there: not None, not NaN, not the empty string."""
+    if labels.dtype.kind == "f":
+        return ~np.isnan(labels)
+    if labels.dtype.kind == "O":
+        is_nan = [isinstance(x, float) and math.isnan(x) for x in labels]
+        return np.array([x is not None and x != "" for x in labels], np.bool_) & ~np.array(is_nan, np.bool_)
+    return labels != "" if labels.dtype.kind in "US" else np.ones(len(labels), np.bool_)
+
+
+def check_column(name: str, labels: ArrayLike, n_samples: int) -> tuple[NDArray[np.bool_], NDArray]:
+    """Who has a label, and those labels; errors begin with the column."""
+    given = np.asarray(labels)
+    if given.shape != (n_samples,):
+        raise ValueError(
+            f"column {name!r}: one label per sample is wanted, got shape {given.shape} for {n_samples}"
+        )
+    has_label = present(given)
+    labelled = given[has_label]
+    if labelled.dtype.kind == "O":
+        plain = np.array(labelled.tolist())  # all text or all numbers; a mixture is told apart as text
+        labelled = plain if plain.dtype.kind in "biufUS" else labelled.astype(str)
+    return has_label, labelled
