@@ -17,7 +17,7 @@ from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent_batch import BatchRunner, batches
 from nbviz.methods.relative_distance import bootstrap_band
-from nbviz.methods.time_scales import one_sequence, replaced
+from nbviz.methods.typo import one_sequence, replaced
 
 OPEN, HIDDEN, OFF = "bracket open", "bracket replaced", "cells off"
 AT_ONCE = 50

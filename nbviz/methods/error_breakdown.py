@@ -21,7 +21,7 @@ from nbviz.methods.recurrent_carry import Carry, check_carries
 from nbviz.methods.recurrent_gather import scores_of
 from nbviz.methods.recurrent_run import Layout, run
 from nbviz.methods.recurrent_tokens import sequences
-from nbviz.methods.time_scales import one_sequence
+from nbviz.methods.typo import one_sequence
 
 
 @dataclass(frozen=True)

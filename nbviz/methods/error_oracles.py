@@ -69,7 +69,8 @@ class Places:
             at_character[first:end] = number
         blank = np.array([len(token) - len(token.lstrip()) for token in tokens], np.int64)
         inside = np.minimum(starts + blank, len(text))
-        word = at_character[inside]
+        empty = np.array([not token.strip() for token in tokens], bool)
+        word = np.where(empty, -1, at_character[inside])
         begin_of = np.array([span[0] for span in spans] or [-1], np.int64)
         begins = (word >= 0) & (starts <= begin_of[word])
         return cls(text, starts, list(tokens), word, spans, begins)

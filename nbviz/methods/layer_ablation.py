@@ -16,7 +16,7 @@ from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent_batch import BatchRunner, batches
 from nbviz.methods.relative_distance import bootstrap_band
-from nbviz.methods.time_scales import one_sequence
+from nbviz.methods.typo import one_sequence
 
 AT_ONCE = 32
 

@@ -20,7 +20,8 @@ from nbviz.methods.recurrent_states import States
 from nbviz.methods.recurrent_tokens import Given
 from nbviz.methods.state_intervention import held
 from nbviz.methods.time_scales import TimeScales as Mean
-from nbviz.methods.time_scales import Typo, one_sequence, replaced, time_scales_steps, typo_of
+from nbviz.methods.time_scales import time_scales_steps
+from nbviz.methods.typo import Typo, one_sequence, replaced, typo_of
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
 from nbviz.views.time_scales_frames import encode_picture
