@@ -64,8 +64,12 @@ function Sentence({ row, open, closed }: { row: Row; open: string; closed: strin
   return (
     <>
       Of {row.cells} cells, <strong>{count(row.open)}</strong> nearly always {open},{" "}
-      <strong>{count(row.closed)}</strong> nearly always {closed}; of <strong>{count(row.neither)}</strong>{" "}
-      the gate is hardly ever at either end.
+      <strong>{count(row.closed)}</strong> nearly always {closed}
+      {row.neither > 0 && (
+        <>
+          ; <strong>{row.neither}</strong> rarely saturated
+        </>
+      )}
     </>
   );
 }
@@ -74,7 +78,7 @@ export function Words({ meta, panels, colours }: WordsProps) {
   return (
     <table class="nbviz-gates-table nbviz-gates-words">
       <caption class="nbviz-side-title">
-        In words: nearly always is at 90 % of the steps or more; hardly ever at 10 % or fewer
+        In words. Nearly always: at 90 % of the steps or more; rarely: at 10 % or fewer
       </caption>
       <thead>
         <tr>
