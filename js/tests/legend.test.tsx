@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { VIRIDIS } from "../src/parts/colours";
-import { ColourBar, GlyphKey, Legend } from "../src/parts/legend";
+import { ColourBar, GlyphKey, Legend, ticksOf } from "../src/parts/legend";
 
 const EVIL = '<img src="x" onerror="alert(1)"><script>alert(2)</script>';
 let host: HTMLElement;
@@ -69,6 +69,26 @@ describe("ColourBar", () => {
   it("names what it shows, with its unit, for screen readers", () => {
     render(<ColourBar label="age" unit="years" domain={[20, 60]} ramp={VIRIDIS} />, host);
     expect(host.querySelector("[role=img]")!.getAttribute("aria-label")).toBe("age: 20 to 60 years");
+  });
+
+  it.each([
+    [0.98712, 0.98745],
+    [0.99999, 1],
+    [0.9999999, 0.99999995],
+    [1e-9, 3e-9],
+    [123456.7, 123459.1],
+    [-0.0001234, 0.0001234],
+  ])("has ticks that stand apart and differ for %f to %f", (low, high) => {
+    const found = ticksOf([low, high]);
+    expect(found.length).toBeGreaterThan(1);
+    expect(new Set(found.map(({ text }) => text)).size).toBe(found.length);
+    const spans = found.map(({ at, text }) => {
+      const [middle, width] = [1.8 * at, 6.5 * text.length];
+      const start = at < 6 ? middle : at > 94 ? middle - width : middle - width / 2;
+      return [start, start + width];
+    });
+    for (let i = 1; i < spans.length; i++) expect(spans[i][0]).toBeGreaterThan(spans[i - 1][1]);
+    expect(spans[0][0]).toBeGreaterThan(-8);
   });
 
   it("has one tick for a constant", () => {

@@ -104,6 +104,20 @@ describe("the strip", () => {
     expect(buttons()[1].textContent).toBe("sample 95seven");
   });
 
+  it("says what the network takes a sample for, and where that is wrong", () => {
+    const items = [
+      { ...item(0), prediction: "seven", wrong: false },
+      { ...item(1), prediction: "two", wrong: true },
+    ];
+    render(<Strip items={items} sprite={sprite} counts={counts} caption="label → prediction" />, host);
+    const predictions = [...host.querySelectorAll<HTMLElement>(".nbviz-strip-prediction")];
+    expect(predictions.map((p) => [p.textContent, "wrong" in p.dataset])).toEqual([
+      ["→ seven", false],
+      ["→ two", true],
+    ]);
+    expect(host.querySelector(".nbviz-strip-caption")!.textContent).toBe("label → prediction");
+  });
+
   it("tells which sample was clicked, entered and left", () => {
     const onPick = vi.fn();
     const onHover = vi.fn();

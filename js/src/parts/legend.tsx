@@ -93,34 +93,74 @@ export interface ColourBarProps {
   unit?: string;
 }
 
+export interface Tick {
+  /** Place along the bar, 0 to 100. */
+  at: number;
+  text: string;
+}
+
+const ROOM = 180; // CSS pixels that a colour bar has at least
+const DIGIT = 7;
+const GAP = 6;
+
+/** Ticks at the edges are written inside the bar. */
+const edgeOf = (at: number) => (at < 6 ? "low" : at > 94 ? "high" : undefined);
+
+function standApart(ticks: Tick[]): boolean {
+  let end = Number.NEGATIVE_INFINITY;
+  return ticks.every(({ at, text }) => {
+    const width = DIGIT * text.length;
+    const middle = (ROOM * at) / 100;
+    const edge = edgeOf(at);
+    const start = edge === "low" ? middle : edge === "high" ? middle - width : middle - width / 2;
+    const clear = start >= end + GAP;
+    end = start + width;
+    return clear;
+  });
+}
+
+/** Both ends of a domain, with as many digits as it takes to tell them apart. */
+function ends([low, high]: [number, number]): [string, string] {
+  for (let digits = 3; digits < 16; digits++) {
+    const texts = [low, high].map((value) => String(Number(value.toPrecision(digits))));
+    if (texts[0] !== texts[1]) return texts as [string, string];
+  }
+  return [String(low), String(high)];
+}
+
+/** As many round ticks as stand beside each other without touching; of a very narrow range its two ends. */
+export function ticksOf(domain: [number, number]): Tick[] {
+  if (domain[0] === domain[1]) return [{ at: 50, text: String(Number(domain[0].toPrecision(4))) }];
+  const scale = scaleLinear().domain(domain).range([0, 100]);
+  for (const count of [4, 3, 2]) {
+    const format = scale.tickFormat(count);
+    const ticks = scale.ticks(count).map((value) => ({ at: scale(value), text: format(value) }));
+    if (ticks.length > 1 && standApart(ticks)) return ticks;
+  }
+  const [low, high] = ends(domain);
+  return [
+    { at: 0, text: low },
+    { at: 100, text: high },
+  ];
+}
+
 /** A continuous colour scale with round ticks. */
 export function ColourBar({ label, domain, ramp, unit = "" }: ColourBarProps) {
-  const scale = scaleLinear().domain(domain).range([0, 100]);
-  const constant = domain[0] === domain[1];
-  const format = constant ? (value: number) => String(Number(value.toPrecision(4))) : scale.tickFormat(4);
-  const ticks = constant ? [domain[0]] : scale.ticks(4);
+  const [low, high] = ends(domain);
   const stops = Array.from({ length: 17 }, (_, i) => toCss(ramp[Math.round((i * 255) / 16)]));
-  const edge = (at: number) => (at < 6 ? "low" : at > 94 ? "high" : undefined);
   return (
-    <div
-      class="nbviz-colourbar"
-      role="img"
-      aria-label={`${label}: ${format(domain[0])} to ${format(domain[1])} ${unit}`.trim()}
-    >
+    <div class="nbviz-colourbar" role="img" aria-label={`${label}: ${low} to ${high} ${unit}`.trim()}>
       <span>{unit ? `${label} (${unit})` : label}</span>
       <div
         class="nbviz-colourbar-ramp"
         style={{ background: `linear-gradient(to right, ${stops.join(", ")})` }}
       />
       <div class="nbviz-colourbar-ticks">
-        {ticks.map((tick) => {
-          const at = constant ? 50 : scale(tick);
-          return (
-            <span key={tick} data-edge={edge(at)} style={{ left: `${at}%` }}>
-              {format(tick)}
-            </span>
-          );
-        })}
+        {ticksOf(domain).map(({ at, text }) => (
+          <span key={at} data-edge={edgeOf(at)} style={{ left: `${at}%` }}>
+            {text}
+          </span>
+        ))}
       </div>
     </div>
   );

@@ -3,6 +3,7 @@ import type { AnyModel } from "@anywidget/types";
 import { type ComponentChild, h, render } from "preact";
 import { type Channel, createChannel, type Frame, type Link } from "../channel";
 import { type Control, Controls } from "./controls";
+import { savePicture } from "./save_picture";
 import css from "./shell.css";
 import { type Fact, StatusBar } from "./status";
 import { addStyle, type Theme, watchTheme } from "./theme";
@@ -113,7 +114,11 @@ export function createShell(
         link,
         facts: options.facts(),
         limits: options.limits,
+        changed: model.get("model_changed") === true,
+        canSave: stage.querySelector("canvas") !== null,
         onStop: () => channel.stop(),
+        onRefresh: () => channel.set({}), // a request without new values: computed again
+        onSave: () => savePicture(stage, theme.background, options.label.toLowerCase().replace(/\W+/g, "-")),
       }),
       footer,
     );

@@ -1,5 +1,5 @@
 // The line under every picture: what is computed, how far it is, a stop button, and what went wrong.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Link } from "../channel";
 
 export interface Fact {
@@ -18,6 +18,16 @@ export interface Status {
   facts: Fact[];
   /** What this picture cannot tell: the method's known limits. */
   limits: string;
+  /** Whether the model has changed since the picture was made. */
+  changed: boolean;
+  /** Whether there is a picture to save. */
+  canSave: boolean;
+}
+
+export interface StatusActions {
+  onStop: () => void;
+  onRefresh: () => void;
+  onSave: () => void;
 }
 
 /** Milliseconds before work is worth a stop button: most requests are answered sooner. */
@@ -46,17 +56,37 @@ export function statusText(s: Status): string {
   return "";
 }
 
-export function StatusBar(s: Status & { onStop: () => void }) {
+export function StatusBar(s: Status & StatusActions) {
   const working = (s.status === "pending" || s.status === "running") && s.link !== "gone";
   const longer = useLonger(working, QUIET);
   const [open, setOpen] = useState(false);
+  const info = useRef<HTMLButtonElement>(null);
+  const limitsId = useId();
   const { done, total } = s.progress;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !open) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setOpen(false);
+    info.current?.focus();
+  };
   return (
-    <div class="nbviz-status" data-status={s.status} data-link={s.link}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: Escape closes the text that a button in here opens
+    <div class="nbviz-status" data-status={s.status} data-link={s.link} onKeyDown={onKeyDown}>
       {s.status === "error" && s.link !== "gone" && (
         <div class="nbviz-problem" role="alert">
           <strong>{s.problem.type}</strong>
           <span>{s.problem.message}</span>
+        </div>
+      )}
+      {s.changed && !working && s.link !== "gone" && (
+        <div class="nbviz-changed" role="status">
+          <span title="Weights or settings are no longer those with which this picture was computed">
+            The model has changed since this picture.
+          </span>
+          <button type="button" onClick={s.onRefresh} title="Compute the picture with the model as it is now">
+            Refresh
+          </button>
         </div>
       )}
       <div class="nbviz-status-line">
@@ -80,10 +110,22 @@ export function StatusBar(s: Status & { onStop: () => void }) {
             Stop
           </button>
         )}
+        {s.canSave && (
+          <button
+            type="button"
+            class="nbviz-save"
+            onClick={s.onSave}
+            title="Save the picture as it is shown (PNG, without legends and texts)"
+          >
+            Save picture
+          </button>
+        )}
         {s.limits && (
           <button
             type="button"
             class="nbviz-info"
+            ref={info}
+            aria-controls={limitsId}
             aria-expanded={open}
             aria-label="What this picture cannot tell you"
             title="What this picture cannot tell you"
@@ -93,7 +135,11 @@ export function StatusBar(s: Status & { onStop: () => void }) {
           </button>
         )}
       </div>
-      {open && <p class="nbviz-limits">{s.limits}</p>}
+      {open && (
+        <p class="nbviz-limits" id={limitsId}>
+          {s.limits}
+        </p>
+      )}
     </div>
   );
 }

@@ -107,6 +107,10 @@ export interface StripItem {
   className: string;
   /** CSS colour of the class. */
   colour: string;
+  /** What the network takes it for. */
+  prediction?: string;
+  /** Whether that is not its label. */
+  wrong?: boolean;
 }
 
 export interface StripProps {
@@ -117,6 +121,8 @@ export interface StripProps {
   total?: number;
   /** Selected samples per class. */
   counts: { name: string; colour: string; shape?: number; count: number }[];
+  /** What stands under the pictures. */
+  caption?: string;
   cap?: number;
   /** A sample of the strip was clicked. */
   onPick?(index: number): void;
@@ -129,6 +135,7 @@ export function Strip({
   items,
   sprite,
   counts,
+  caption,
   onPick,
   onHover,
   cap = 60,
@@ -145,9 +152,10 @@ export function Strip({
             {`${name}: ${count.toLocaleString("en")}`}
           </span>
         ))}
+        {caption && <span class="nbviz-strip-caption">{caption}</span>}
       </div>
       <ul class="nbviz-strip">
-        {items.slice(0, cap).map(({ index, name, className, colour }) => (
+        {items.slice(0, cap).map(({ index, name, className, colour, prediction, wrong }) => (
           <li key={index}>
             <button
               type="button"
@@ -167,6 +175,11 @@ export function Strip({
               <span class="nbviz-strip-class" style={{ borderColor: colour }}>
                 {className}
               </span>
+              {prediction && (
+                <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
+                  → {prediction}
+                </span>
+              )}
             </button>
           </li>
         ))}
