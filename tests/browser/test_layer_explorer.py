@@ -2,7 +2,9 @@
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 OPEN = [
     "import nbviz\nnet = nbviz.zoo.load('mnist-cnn')\ndigits = nbviz.zoo.load_mnist(600)",
@@ -23,6 +25,16 @@ def canvas(page):
 
 def stage_box(page):
     return page.page.locator(".nbviz-stage").first.bounding_box()
+
+
+def overflowing(page):
+    """Elements of the view that stand out of it to the right."""
+    return page.page.evaluate(
+        """() => { const root = document.querySelector('.nbviz-root');
+            const edge = root.getBoundingClientRect().right + 1; const seen = e => e.getClientRects().length
+              && !e.closest('.nbviz-hidden') && !e.closest('ul') && e.getBoundingClientRect().right > edge;
+            return [...root.querySelectorAll('*')].filter(seen).map(e => e.className || e.tagName); }"""
+    )
 
 
 def settle(page, layer=None):
@@ -248,6 +260,67 @@ def test_light_and_dark(notebook, shoot):
         "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
     )
     page.page.wait_for_selector(f"{ROOT}[data-theme=light]")
+
+
+def test_training_in_another_cell_is_noted_and_a_click_refreshes(notebook):
+    page = explorer(notebook, cells=[OPEN[0], OPEN[1].replace("height=380", "height=380, method='pca'")])
+    before = page.pixels(canvas(page))
+    assert page.page.locator(".nbviz-changed").count() == 0
+    page.execute("import torch\nwith torch.no_grad():\n    net.module.fc1.weight.mul_(-1.5)")
+    note = page.page.locator(".nbviz-changed")
+    note.wait_for()
+    assert "The model has changed since this picture" in note.inner_text()
+    assert page.pixels(canvas(page)) == before
+    page.page.get_by_role("button", name="Refresh").click()
+    note.wait_for(state="detached")
+    settle(page)
+    assert page.pixels(canvas(page)) != before
+    assert page.kernel("view.model_changed") == "False"
+
+
+def test_the_picture_can_be_saved(notebook):
+    page = explorer(notebook)
+    with page.page.expect_download() as saved:
+        page.page.get_by_role("button", name="Save picture").click()
+    assert saved.value.suggested_filename == "layer-explorer.png"
+    picture = np.asarray(Image.open(saved.value.path()).convert("RGB")).astype(int)
+    box = page.page.locator(".nbviz-scatter").bounding_box()
+    assert abs(picture.shape[1] - box["width"]) <= 2
+    assert (np.ptp(picture, 2) > 60).sum() > 3000, "coloured points are in it"
+
+
+def test_escape_closes_the_limits_and_gives_the_focus_back(notebook):
+    page = explorer(notebook)
+    info = page.page.get_by_role("button", name="What this picture cannot tell you")
+    info.click()
+    page.page.wait_for_selector(".nbviz-limits")
+    page.page.keyboard.press("Escape")
+    page.page.wait_for_selector(".nbviz-limits", state="detached")
+    assert info.evaluate("e => e === e.getRootNode().activeElement")
+
+
+def test_the_caption_of_the_axes_lies_below_the_points(notebook):
+    page = explorer(notebook)
+    caption = page.page.locator(".nbviz-axes").bounding_box()
+    plot = page.page.locator(".nbviz-scatter-front").bounding_box()
+    assert caption["y"] >= plot["y"] + plot["height"] - 1
+    assert "t-SNE: axes have no unit" in page.page.locator(".nbviz-axes").inner_text()
+
+
+def test_the_strip_shows_what_the_network_takes_a_sample_for(notebook):
+    page = explorer(notebook)
+    page.execute("view.selection = [1, 2, 3]")
+    page.page.wait_for_function("() => document.querySelectorAll('.nbviz-strip-prediction').length === 3")
+    shown = page.page.locator(".nbviz-strip-prediction").all_inner_texts()
+    assert shown == [f"→ {page.kernel(f'int(view.predictions[{i}])')}" for i in (1, 2, 3)]
+
+
+def test_nothing_is_cut_in_an_output_of_320_pixels(notebook, shoot):
+    page = explorer(notebook)
+    page.execute("view.layout.width = '320px'; view.selection = [0, 1, 2, 3, 4, 5]; view.layer = 'conv1'")
+    settle(page, "conv1")
+    assert overflowing(page) == []
+    shoot(page.page.locator(ROOT), "layer_explorer_320")
 
 
 def test_a_restarted_kernel_leaves_the_last_picture(notebook):

@@ -77,9 +77,13 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const get = (name: string) => (name === "lasso" ? lasso : shell.channel.get(name));
   const { root, stage } = shell;
+  root.classList.add("nbviz-explorer");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
-  const scatter = createScatter(stage, {
+  const plot = document.createElement("div");
+  plot.className = "nbviz-explorer-plot";
+  stage.append(plot);
+  const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations",
     describe: (point) => describe(rows[point]).join(", "),
@@ -215,6 +219,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const colourOf = (code: number) =>
       palette?.colours[code] === undefined ? "" : toCss(palette.colours[code]);
     const counts = classes ? countClasses(classes, selection) : [];
+    const name = model.get("colour_by");
+    const predicted = name === "prediction" ? undefined : columns.prediction;
+    const right = columns.correct?.kind === "classes" ? columns.correct.codes : null;
     shell.renderBelow(
       h(Strip, {
         sprite,
@@ -224,7 +231,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
           name: describe(index).join(", "),
           className: valueText(column, index),
           colour: classes ? colourOf(classes.codes[index]) : "",
+          prediction: valueText(predicted, index),
+          wrong: right?.[index] === 0,
         })),
+        caption: predicted ? `${name} → prediction (bold where it is wrong)` : undefined,
         counts: counts
           .map((count, i) => ({ name: classes!.names[i], colour: colourOf(i), count }))
           .filter(({ count }) => count > 0),

@@ -45,17 +45,18 @@ export function controlsOf(
       options: layers.map(({ name, shape }) => ({ value: name, label: `${name}  ${shape.join("×")}` })),
     },
     // The input is never reduced: one value per channel would be its mean brightness.
-    (current?.shape.length ?? 0) > 1 && current?.type !== "input" && {
-      kind: "choice",
-      name: "reduce",
-      label: "Feature map",
-      tip: "How the feature maps of a sample become one vector: all their values, or one value per channel",
-      options: options(
-        ["flatten", "all values"],
-        ["max", "largest per channel"],
-        ["mean", "mean per channel"],
-      ),
-    },
+    (current?.shape.length ?? 0) > 1 &&
+      current?.type !== "input" && {
+        kind: "choice",
+        name: "reduce",
+        label: "Feature map",
+        tip: "How the feature maps of a sample become one vector: all their values, or one value per channel",
+        options: options(
+          ["flatten", "all values"],
+          ["max", "largest per channel"],
+          ["mean", "mean per channel"],
+        ),
+      },
     {
       kind: "choice",
       name: "method",
