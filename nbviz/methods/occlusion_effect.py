@@ -72,8 +72,8 @@ class Canvas:
         shape = self.network.layer(OUTPUT, self.picture.inputs).shape
         if sum(size > 1 for size in shape) > 1:
             raise ModelError(
-                f"the model returns shape {shape} for one image, not one score per class: it is no "
-                "classifier. If its classes are a part of that, say which: Network(model, output=lambda out: ...)."
+                f"the model returns shape {shape} for one image, not one score per class: no classifier. "
+                "If its classes are a part of that: Network(model, output=lambda out: ...)."
             )
         self.n_classes = max(2, math.prod(shape))
 

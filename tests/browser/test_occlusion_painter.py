@@ -131,6 +131,34 @@ def test_slide_peek_and_cover(painter, shoot):
     shoot(page.locator(ROOT), "occlusion_painter_slide_light")
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.4)
     painter.expect_kernel("view.mode == 'paint' and view.mask.sum() == 16")
+    page.wait_for_function(
+        "() => document.querySelector('.nbviz-facts').textContent.includes('The window became a stroke')"
+    )
+    page.get_by_role("button", name="Undo").click()
+    painter.expect_kernel("view.mask.sum() == 0")
+    assert "became a stroke" not in page.locator(".nbviz-facts").inner_text()
+
+
+def test_an_activation_without_a_layer_is_explained(painter):
+    painter.execute("view.mode = 'slide'; view.quantity = 'activation'")
+    painter.page.wait_for_function(
+        "() => document.querySelector('.nbviz-facts').textContent.includes('needs a layer: choose one')"
+    )
+
+
+@pytest.mark.parametrize("mode", ["paint", "slide"])
+def test_nothing_is_cut_in_an_output_of_320_pixels(painter, shoot, mode):
+    painter.execute(f"view.layout.width = '320px'; view.layer = 'conv1'; view.mode = '{mode}'")
+    painter.expect_kernel(f"view.mode == '{mode}' and view.status == 'done'")
+    painter.page.wait_for_timeout(300)
+    out = painter.page.evaluate(
+        """() => { const root = document.querySelector('.nbviz-root');
+            const edge = root.getBoundingClientRect().right + 1; const seen = e => e.getClientRects().length
+              && !e.closest('.nbviz-hidden, .nbviz-change-bars') && e.getBoundingClientRect().right > edge;
+            return [...root.querySelectorAll('*')].filter(seen).map(e => e.className || e.tagName); }"""
+    )
+    assert out == []
+    shoot(painter.page.locator(ROOT), f"occlusion_painter_320_{mode}")
 
 
 def test_a_sweep_can_be_stopped_and_is_marked_as_partial(painter):

@@ -10,6 +10,7 @@ import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { createBoard, paintCursor, paintMask } from "./occlusion_painter/board";
 import {
+  COVERED,
   controlsOf,
   factsOf,
   LIMITS,
@@ -46,6 +47,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let cursor: [number, number] | null = null;
   let cell: number | null = null;
   let peek: PeekProps | null = null;
+  let hint: string | null = null;
   const history = new History<Mask>();
 
   const specimen = (): PainterSpecimen => ({
@@ -77,7 +79,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     label: "Occlusion painter",
     limits: LIMITS,
     controls: () => controlsOf(specimen(), size(), history, get),
-    facts: () => (meta ? factsOf(meta, Boolean(model.get("reveal")), model.get("mode")) : []),
+    facts: () => (meta ? factsOf(meta, (name) => model.get(name), hint) : []),
     onFrame: show,
     onTheme: () => {
       mapPicture = null;
@@ -142,6 +144,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         coverWindow();
         return;
       }
+      hint = null;
       history.push(mask.copy());
       erasing = tool === "eraser" || event.altKey;
       start = last = [x, y];
@@ -180,6 +183,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function change(next: Mask): void {
+    hint = null;
     mask = next;
     send();
   }
@@ -199,7 +203,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const [height, width] = map.meta.window;
     history.push(mask.copy());
     mask.rectangle(map.left[cell], map.top[cell], map.left[cell] + width, map.top[cell] + height, 1);
+    hint = COVERED;
     shell.channel.set({ mode: "paint", mask: mask.pack() });
+    shell.refresh();
   }
 
   function point(at: number | null): void {
@@ -366,6 +372,12 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       },
     ],
     ["change:opacity", redraw],
+    [
+      "change:mode",
+      () => {
+        if (isSlide()) hint = null;
+      },
+    ],
     ["change:brush", redraw],
     ["change:specimen", () => shell.refresh()],
   ];

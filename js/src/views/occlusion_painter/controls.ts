@@ -23,6 +23,7 @@ export interface PainterMeta {
   covered: number;
   classes: { name: string; index: number; before: number; after: number }[];
   layers: { name: string; change: number }[];
+  notes: string[];
   map: MapMeta | null;
 }
 
@@ -199,7 +200,18 @@ export function controlsOf(
 
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-export function factsOf(meta: PainterMeta, reveal: boolean, mode: string): Fact[] {
+/** After a click on the map: why the controls are others now. */
+export const COVERED =
+  "The window became a stroke, and you paint now. Undo takes it back; Mode leads back to the sliding window.";
+
+export function factsOf(
+  meta: PainterMeta,
+  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+  get: (name: string) => any,
+  hint: string | null,
+): Fact[] {
+  const reveal = Boolean(get("reveal"));
+  const mode = get("mode");
   const map = meta.map;
   if (mode === "slide" && map) {
     const [h, w] = map.window;
@@ -213,6 +225,8 @@ export function factsOf(meta: PainterMeta, reveal: boolean, mode: string): Fact[
         tip: "Probability of the mapped class when nothing is covered",
       },
     ];
+    if (get("quantity") === "activation" && !map.layer)
+      facts.push({ text: "the activation of a unit needs a layer: choose one; here is the probability" });
     if (map.partial) facts.push({ text: "partial map", tip: "Not all positions are computed" });
     if (map.path === "full")
       facts.push({
@@ -222,10 +236,12 @@ export function factsOf(meta: PainterMeta, reveal: boolean, mode: string): Fact[
     return [...facts, ...map.notes.map((text) => ({ text }))];
   }
   return [
+    ...(hint ? [{ text: hint }] : []),
     {
       text: reveal ? `${percent(1 - meta.covered)} uncovered` : `${percent(meta.covered)} covered`,
       tip: "Share of the picture's pixels",
     },
+    ...(meta.notes ?? []).map((text) => ({ text })),
   ];
 }
 
