@@ -12,11 +12,45 @@ from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.cell_annotations import AUC, BestCells, best_cells_steps
-from nbviz.methods.cell_scores import CellScores, Scorer
+from nbviz.methods.cell_scores import CELLS_AT_ONCE, CellScores, Scorer
 
 MEASURES = (AUC, "r")
 MOST_CATEGORIES = 20
 """A categorical annotation with more values than these is not scored: each value is one of its own."""
+
+
+class RankingScorer(Scorer):
+    """A Scorer for many annotations of numbers: it keeps the states as deviations of length 1, float32.
+
+    A correlation is then one product; most of the time would otherwise go into means and norms, which are the
+    same for every annotation and every shuffling of it.
+    """
+
+    _deviations: NDArray[np.float32] | None = None
+
+    def correlation(self, labels: NDArray) -> NDArray[np.float64]:
+        """Pearson's r of each cell, to 1e-6; 0 where a cell never changes."""
+        if self._deviations is None:
+            self._deviations = _deviations(self._values)
+        centred = labels - labels.mean(dtype=np.float64)
+        length = np.linalg.norm(centred)
+        if length == 0:
+            return np.zeros(self.n_cells)
+        return (np.einsum("i,ij->j", centred, self._deviations) / length).clip(-1, 1)
+
+
+def _deviations(values: NDArray) -> NDArray[np.float32]:
+    """Each column less its mean, divided by its length; zeros for one that never changes."""
+    found = np.zeros(values.shape, np.float32)
+    for start in range(0, values.shape[1], CELLS_AT_ONCE):
+        part = slice(start, start + CELLS_AT_ONCE)
+        centred = values[:, part].astype(np.float64)
+        varies = centred.max(0) > centred.min(0)  # the rounding of a mean is no variation
+        centred -= centred.mean(0)
+        length = np.linalg.norm(centred, axis=0)
+        np.divide(centred, length, out=centred, where=varies & (length > 0))
+        found[:, part] = np.where(varies, centred, 0)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +88,7 @@ class AnnotatedText:
         ValueError
             If the states are not finite numbers of shape (time, cells).
         """
-        scorer = Scorer.of(states)
+        scorer = states if isinstance(states, Scorer) else RankingScorer(states)
         labels: dict[str, NDArray] = {}
         left_out: dict[str, str] = {}
         for name, given in annotations.items():

@@ -10,8 +10,8 @@ from torch import nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
-from nbviz.methods.cell_ranking import AnnotatedText, cell_ranking
-from nbviz.methods.cell_scores import cell_scores
+from nbviz.methods.cell_ranking import AnnotatedText, RankingScorer, cell_ranking
+from nbviz.methods.cell_scores import Scorer, cell_scores
 from nbviz.methods.recurrent import states as states_of
 from nbviz.views.cell_text import CellText
 from nbviz.views.hidden_states import HiddenStates
@@ -311,6 +311,17 @@ def test_annotations_that_cannot_be_scored_are_left_out_with_a_reason():
         cell_ranking(text, "god")
     with pytest.raises(ValueError, match="measure"):
         cell_ranking(text, "good", measure="auc")
+
+
+def test_correlations_of_many_annotations_are_those_of_each_alone():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(10_000, 5)).astype(np.float32) + 100
+    values[:, 2] = 0.1
+    scorer = RankingScorer(values)
+    for labels in (rng.normal(size=10_000), values[:, 1].astype(float), np.arange(10_000.0)):
+        expected = Scorer(values).correlation(labels)
+        np.testing.assert_allclose(scorer.correlation(labels), expected, atol=1e-6)
+    assert scorer.correlation(np.arange(10_000.0))[2] == 0
 
 
 def test_summary_in_words(show):
