@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Loaded when first used, so that `import nbviz` imports neither torch nor scikit-learn.
 _WHERE = {
+    "EvolutionExplorer": "nbviz.views.evolution_explorer",
     "AttentionHeatmap": "nbviz.views.attention_heatmap",
     "Network": "nbviz.core.network",
     "Samples": "nbviz.core.samples",
@@ -28,6 +29,7 @@ __all__ = [
     "AttentionHeatmap",
     "CellText",
     "CorrespondenceAnalysis",
+    "EvolutionExplorer",
     "GateSaturation",
     "HiddenStates",
     "InvarianceExplorer",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from nbviz.views.attention_heatmap import AttentionHeatmap
     from nbviz.views.cell_text import CellText
     from nbviz.views.correspondence_analysis import CorrespondenceAnalysis
+    from nbviz.views.evolution_explorer import EvolutionExplorer
     from nbviz.views.gate_saturation import GateSaturation
     from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.invariance_explorer import InvarianceExplorer

@@ -1,0 +1,318 @@
+// How the map of a layer's activations changes over epochs, or from layer to layer.
+// The other half is nbviz/views/evolution_explorer.py.
+import type { AnyModel, Render } from "@anywidget/types";
+import { h, render as renderNode } from "preact";
+import type { Frame } from "../channel";
+import { toCss } from "../parts/colours";
+import { type Coloured, type Column, colourColumn, readColumns, valueText } from "../parts/columns";
+import { Curves, curveColours, curvesCss } from "../parts/curves";
+import { Legend, legendCss } from "../parts/legend";
+import { createScatter } from "../parts/scatter";
+import { combine, type How } from "../parts/selection";
+import { createShell } from "../parts/shell";
+import { addStyle } from "../parts/theme";
+import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { dequantise } from "../parts/viewport";
+import {
+  controlsOf,
+  type EvolutionMeta,
+  type EvolutionSpecimen,
+  factsOf,
+  LIMITS,
+} from "./evolution_explorer/controls";
+import { between, drawPaths, type Paths } from "./evolution_explorer/paths";
+import { Player } from "./evolution_explorer/player";
+import css from "./evolution_explorer/style.css";
+
+const FRAMES_PER_SECOND = 0.8;
+
+// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+  let meta: EvolutionMeta | null = null;
+  let frames: Float32Array = new Float32Array(0);
+  let rows: Int32Array = new Int32Array(0);
+  let paths: Paths | null = null;
+  let columns: Record<string, Column> = {};
+  let coloured: Coloured | null = null;
+  let sprite: Sprite | null = null;
+  let hovered: number | null = null;
+  let lasso = false;
+  let playing = 0;
+  let at = Number(model.get("frame_shown"));
+  let pointer: [number, number] = [0, 0];
+
+  const specimen = (): EvolutionSpecimen => ({
+    n: 0,
+    layers: [],
+    epochs: [],
+    names: null,
+    ...model.get("specimen"),
+  });
+  const get = (name: string) => shell.channel.get(name);
+  const assigned = (name: string) => ({
+    get: () => model.get(name),
+    set: (value: unknown) => {
+      shell.channel.assign({ [name]: value });
+      draw();
+    },
+  });
+
+  const shell = createShell(model, el, signal, {
+    label: "Evolution of the activations",
+    limits: LIMITS,
+    controls: () => controlsOf(specimen(), meta, (name) => (name === "lasso" ? lasso : get(name))),
+    facts: () => factsOf(meta, Math.round(at)),
+    onFrame: show,
+    onTheme: (theme) => {
+      scatter.setTheme(theme);
+      recolour();
+    },
+    onPending: () => scatter.setDimmed(shell.root.dataset.link === "gone"),
+    local: {
+      show_trails: assigned("show_trails"),
+      lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
+    },
+  });
+  const { root, stage } = shell;
+  root.classList.add("nbviz-evolution");
+  for (const sheet of [legendCss, thumbnailsCss, curvesCss, css]) addStyle(root, sheet);
+  const player = document.createElement("div");
+  const card = document.createElement("div");
+  const charts = document.createElement("div");
+  charts.className = "nbviz-evolution-charts";
+  shell.below.append(player, charts);
+  root.append(card);
+
+  const scatter = createScatter(stage, {
+    signal,
+    label: "Map of samples by their activations at one frame",
+    describe: (point) => describe(point).join(", "),
+    onHover: (point, x, y) => {
+      hovered = point;
+      pointer = [x, y];
+      scatter.setLines(lines);
+      drawCard();
+    },
+    onSelect: (points, how) => select(points, how),
+    onTool: (tool) => {
+      lasso = tool === "lasso";
+      shell.refresh();
+    },
+  });
+  scatter.setTheme(shell.theme());
+
+  function describe(point: number): string[] {
+    const row = rows[point];
+    const named = specimen().names?.[row] ?? `sample ${row}`;
+    return [named, ...Object.entries(columns).map(([name, column]) => `${name}: ${valueText(column, row)}`)];
+  }
+
+  function show(frame: Frame): void {
+    meta = frame.meta as EvolutionMeta;
+    const [positions, shownRows, trails] = frame.arrays;
+    const sameRows = rows.length === shownRows.length;
+    rows = shownRows as Int32Array;
+    frames = dequantise(positions as Uint16Array, meta.extent);
+    paths = trails
+      ? { xy: dequantise(trails as Uint16Array, meta.extent), pointsPerTrail: meta.pointsPerTrail }
+      : null;
+    at = Math.min(at, meta.names.length - 1);
+    place();
+    if (!sameRows || !coloured) recolour();
+    scatter.setSelection(pointsOf(model.get("selection")));
+    stage.dataset.frames = String(meta.names.length);
+    draw();
+  }
+
+  /** Points of the selected rows. */
+  function pointsOf(selected: DataView | ArrayLike<number>): Int32Array {
+    const list =
+      selected instanceof DataView
+        ? new Int32Array(
+            selected.buffer.slice(selected.byteOffset, selected.byteOffset + selected.byteLength),
+          )
+        : Int32Array.from(selected ?? []);
+    const wanted = new Set(list);
+    return Int32Array.from([...rows.keys()].filter((point) => wanted.has(rows[point])));
+  }
+
+  function select(points: Int32Array, how: How): void {
+    const chosen = Int32Array.from(points, (point) => rows[point]);
+    const before = Int32Array.from(pointsOf(model.get("selection")), (point) => rows[point]);
+    const next = combine(before, chosen, how);
+    shell.channel.assign({ selection: new DataView(next.buffer, next.byteOffset, next.byteLength) });
+    scatter.setSelection(pointsOf(next));
+    scatter.setLines(lines);
+  }
+
+  function setLasso(on: boolean): void {
+    lasso = on;
+    scatter.setTool(on ? "lasso" : "pan");
+    shell.refresh();
+  }
+
+  function recolour(): void {
+    columns = readColumns(model.get("specimen")?.columns);
+    const first = Object.values(columns)[0];
+    if (!first || !rows.length) return;
+    coloured = colourColumn(first, rows, shell.theme().dark);
+    scatter.setColours(coloured.colours, coloured.shapes);
+    draw();
+  }
+
+  function lines(context: CanvasRenderingContext2D, view: Parameters<typeof drawPaths>[1]): void {
+    if (!paths || !coloured || !model.get("show_trails")) return;
+    const chosen = [...pointsOf(model.get("selection"))];
+    const which = chosen.length ? chosen : [...rows.keys()];
+    drawPaths(context, view, paths, coloured.colours, which);
+    if (hovered !== null) drawPaths(context, view, paths, coloured.colours, [hovered]);
+  }
+
+  function place(): void {
+    if (!meta) return;
+    scatter.setPositions(between(frames, meta.samples, at), { extent: meta.extent });
+  }
+
+  function setFrame(value: number, tell = true): void {
+    at = value;
+    place();
+    if (tell) shell.channel.assign({ frame_shown: value });
+    draw();
+    shell.refresh();
+  }
+
+  function play(): void {
+    if (playing) {
+      cancelAnimationFrame(playing);
+      playing = 0;
+      shell.channel.assign({ frame_shown: at });
+      draw();
+      return;
+    }
+    if (!meta) return;
+    const last = meta.names.length - 1;
+    if (at >= last) at = 0;
+    let before = performance.now();
+    const step = (now: number) => {
+      // A pause at each frame, so that one sees where it is: the eye follows an eased movement.
+      at = Math.min(last, at + ((now - before) / 1000) * FRAMES_PER_SECOND);
+      before = now;
+      setFrame(at, false);
+      if (at < last && !signal.aborted) playing = requestAnimationFrame(step);
+      else {
+        playing = 0;
+        shell.channel.assign({ frame_shown: at });
+        draw();
+      }
+    };
+    playing = requestAnimationFrame(step);
+    draw();
+  }
+
+  function drawCard(): void {
+    const content =
+      hovered === null
+        ? null
+        : h(HoverCard, {
+            thumbnail: sprite ? { sprite, index: rows[hovered] } : null,
+            lines: describe(hovered),
+            clientX: pointer[0],
+            clientY: pointer[1],
+          });
+    renderNode(content, card);
+  }
+
+  function draw(): void {
+    if (!meta) return;
+    scatter.setLines(lines);
+    const what = get("over") === "epochs" ? "Epoch" : "Layer";
+    renderNode(
+      h(Player, {
+        names: meta.names,
+        at,
+        playing: playing !== 0,
+        what,
+        onFrame: (v) => setFrame(v),
+        onPlay: play,
+      }),
+      player,
+    );
+    renderNode(chartsOf(meta, what), charts);
+    const first = Object.entries(columns)[0];
+    if (first && coloured && first[1].kind === "classes") {
+      const { names } = first[1];
+      const colours = [...(coloured.palette?.colours ?? [])].map(toCss);
+      shell.renderSide(
+        h(Legend, { label: first[0], entries: names.map((name, i) => ({ name, colour: colours[i] })) }),
+      );
+    }
+  }
+
+  function chartsOf(shown: EvolutionMeta, what: string) {
+    const { dark } = shell.theme();
+    const x = shown.names.map((_, i) => i); // as on the slider: epochs need not be evenly spaced
+    const [map, direct, right] = curveColours(3, dark);
+    const values = (list: (number | null)[] | null) =>
+      (list ?? []).map((v) => (v === null ? Number.NaN : 100 * v));
+    const curves = [
+      { name: "NH in the map", colour: map, values: values(shown.hit) },
+      { name: "NH in the activations", colour: direct, values: values(shown.hitActivations) },
+      { name: "accuracy", colour: right, values: get("over") === "epochs" ? values(shown.accuracy) : [] },
+    ].filter((curve) => curve.values.length);
+    if (!curves.length) return null;
+    return h(Curves, {
+      label: "Neighbourhood hit and accuracy over the frames",
+      x,
+      xTitle: what.toLowerCase(),
+      yTitle: "percent",
+      curves,
+      height: 190,
+      at: Math.round(at),
+      onPoint: (index: number) => setFrame(index),
+      formatX: (v: number) => (Number.isInteger(v) ? (shown.names[v] ?? "") : ""),
+      formatY: (v: number) => v.toFixed(1),
+    });
+  }
+
+  const onSprite = () => {
+    const value = model.get("thumbnails");
+    if (!value?.png) return;
+    sprite = {
+      url: spriteUrl(value.png, signal),
+      columns: value.columns,
+      count: specimen().n,
+      tileWidth: value.width,
+      tileHeight: value.height,
+    };
+  };
+  const onFrameShown = () => {
+    const value = Number(model.get("frame_shown"));
+    if (!playing && value !== at) setFrame(Math.min(value, (meta?.names.length ?? 1) - 1), false);
+  };
+  const onSelection = () => {
+    scatter.setSelection(pointsOf(model.get("selection")));
+    scatter.setLines(lines);
+  };
+  const listeners: [string, () => void][] = [
+    ["change:thumbnails", onSprite],
+    ["change:frame_shown", onFrameShown],
+    ["change:selection", onSelection],
+    ["change:show_trails", draw],
+    ["change:specimen", recolour],
+  ];
+  for (const [event, listener] of listeners) model.on(event, listener);
+  signal.addEventListener("abort", () => {
+    cancelAnimationFrame(playing);
+    for (const [event, listener] of listeners) model.off(event, listener);
+    for (const host of [player, charts, card]) renderNode(null, host);
+  });
+  onSprite();
+}
+
+const view: Render = ({ model, el }) => {
+  const controller = new AbortController();
+  open(model, el, controller.signal);
+  return () => controller.abort();
+};
+
+export default { render: view };

@@ -1,0 +1,365 @@
+"""How the map of a layer's activations changes over the epochs of a training, or from layer to layer.
+
+The other half is js/src/views/evolution_explorer.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.errors import unknown_name
+from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.network import Network
+from nbviz.core.recording import class_labels
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ModelSpecimen
+from nbviz.methods.epoch_activations import (
+    FrameActivations,
+    checkpoint_activations_steps,
+    layer_activations_steps,
+)
+from nbviz.methods.evolution import Evolution, evolution_steps
+from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.trails import trails
+from nbviz.views.base import View
+from nbviz.views.columns import columns_of
+from nbviz.views.frames import Frame
+from nbviz.views.traits import Indices
+
+POINTS_PER_STEP = 8
+"""Points of a bundled trail from one frame to the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvolutionPicture:
+    """One picture of the view.
+
+    Attributes
+    ----------
+    evolution : Evolution
+        The maps.
+    frames : FrameActivations
+        What they are made of, with the accuracies.
+    trails : (n, points, 2) float32 array or None
+        Bundled paths of the samples; None while the maps still move.
+    """
+
+    evolution: Evolution
+    frames: FrameActivations
+    trails: np.ndarray | None
+
+
+class EvolutionExplorer(View):
+    """Maps of the same samples over epochs or layers, one after another, with the paths of the samples.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or Network
+        For epochs it needs ``checkpoints``, here or as ``Network(model, checkpoints=...)``.
+    X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
+    checkpoints : mapping of int to state dict, optional
+        Weights by epoch.
+    **traits
+        Any trait below, for example ``over="layers"`` or ``strength=0.01``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``model`` is no module, the samples are of no known form, or there are no checkpoints.
+
+    Notes
+    -----
+    Rauber, Fadel, Falcão, Telea, "Visualizing the Hidden Activity of Artificial Neural Networks", IEEE TVCG
+    2017 (inter-epoch and inter-layer evolution); Rauber, Falcão, Telea, "Visualizing Time-Dependent Data
+    Using Dynamic t-SNE", EuroVis 2016.
+    """
+
+    over = t.Enum(["epochs", "layers"], "epochs").tag(sync=True, parameter=True)
+    """Whether the frames are epochs of one layer, or layers of the trained model."""
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Layer that is followed over the epochs. Default: the last hidden layer."""
+
+    mode = t.Enum(["dynamic", "joint", "follow"], "dynamic").tag(sync=True, parameter=True)
+    """How maps are made comparable: all together, with a price on moving (dynamic t-SNE); one t-SNE of all
+    frames (joint, epochs only); each begins where the one before ended (follow)."""
+
+    strength = t.Float(0.001, min=0.0).tag(sync=True, parameter=True)
+    """λ of dynamic t-SNE: 0 gives independent maps, a large one the same map in all frames."""
+
+    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+
+    n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
+    """How many samples are shown, evenly spread over all; 0 for all."""
+
+    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
+    """How a feature map becomes a vector."""
+
+    iterations = t.Int(500, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one picture."""
+
+    bundling = t.Float(1.0, min=0.0, max=1.0).tag(sync=True, parameter=True)
+    """How far trails of one class are drawn together: 0 straight, 1 fully."""
+
+    k = t.Int(6, min=1).tag(sync=True, parameter=True)
+    """Neighbours that are counted in the neighbourhood hit."""
+
+    frame_shown = t.Float(0.0, min=0.0).tag(sync=True)
+    """Frame that is drawn; between two whole numbers the points are on their way."""
+
+    show_trails = t.Bool(True).tag(sync=True)
+    """Whether the paths are drawn."""
+
+    selection = Indices().tag(sync=True)
+    """Row numbers of the selected samples: only their trails are drawn."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """All samples in one small PNG. Not to be set."""
+
+    def __init__(
+        self,
+        model: Any,
+        X: Any = None,
+        y: Any = None,
+        *,
+        checkpoints: Mapping[int, Any] | None = None,
+        **traits: Any,
+    ) -> None:
+        network = Network.of(model)
+        if X is None:
+            raise TypeError("EvolutionExplorer(model, X, y): the samples X are missing")
+        if checkpoints is not None:
+            network = Network(
+                network.module,
+                transform=network.transform,
+                class_names=network.class_names,
+                tokenizer=network.tokenizer,
+                output=network.output,
+                checkpoints=_state_dicts(checkpoints),
+            )
+        samples = Samples.of(X, y)
+        self._network: Network | None = network
+        self._samples: Samples | None = samples
+        self._cache = NeighbourCache(32)
+        self._maps: tuple[Any, Evolution] | None = None
+        self._has_sent_sprite = False
+        if not network.checkpoints:
+            if traits.get("over", "layers") == "epochs":
+                raise ValueError(
+                    "the network has no checkpoints: EvolutionExplorer(model, X, y, checkpoints={epoch: "
+                    "state_dict, ...}), or over='layers' to go from layer to layer"
+                )
+            traits["over"] = "layers"
+        specimen = ModelSpecimen(network, samples)
+        names = [layer.name for layer in specimen.layers()]
+        traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
+        shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
+        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
+        traits.setdefault("k", max(1, min(6, shown - 1)))
+        super().__init__(
+            **traits,
+            specimen={
+                "n": len(samples),
+                "layers": names,
+                "epochs": sorted(network.checkpoints),
+                "columns": columns_of(samples, specimen.class_names),
+                "names": samples.names,
+            },
+        )
+
+    @t.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        known = self.specimen.get("layers", [])
+        if known and proposal.value not in known:
+            raise t.TraitError(str(unknown_name("layer", proposal.value, known)))
+        return proposal.value
+
+    @t.validate("over")
+    def _check_over(self, proposal: Any) -> str:
+        if proposal.value == "epochs" and self.specimen and not self.specimen.get("epochs"):
+            raise t.TraitError("the network has no checkpoints, so there are no epochs to compare")
+        return proposal.value
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        network, samples = self._network, self._samples
+        if network is None or samples is None:
+            raise RuntimeError("the view is closed")
+        if params.over == "epochs":
+            steps = checkpoint_activations_steps(
+                network, samples, params.layer, reduce=params.reduce, n_samples=params.n_samples
+            )
+        else:
+            steps = layer_activations_steps(
+                network, samples, reduce=params.reduce, n_samples=params.n_samples
+            )
+        frames: FrameActivations = yield from _last(steps)
+        if not self._has_sent_sprite:
+            self._send_sprite(samples)
+        labels = class_labels(samples)
+        shown = None if labels is None else labels[frames.rows]
+        maps = yield from self._mapped(params, frames, shown, network.version)
+        paths = trails(maps.positions, shown, strength=params.bundling, points_per_step=POINTS_PER_STEP)
+        yield Result(EvolutionPicture(maps, frames, paths))
+
+    def _mapped(self, params: SimpleNamespace, frames: FrameActivations, labels: Any, version: Any) -> Any:
+        """The maps; those at hand where only the bundling changes, refined where only λ does."""
+        fixed = (params.over, params.layer, params.n_samples, params.reduce, params.seed, version)
+        key = (*fixed, params.mode, params.strength, params.perplexity, params.iterations, params.k)
+        if self._maps is not None and self._maps[0] == key:
+            return self._maps[1]
+        old = self._maps
+        only_strength = (
+            old is not None and params.mode == "dynamic" and old[0][:7] == key[:7] and old[0][8:] == key[8:]
+        )
+        events = evolution_steps(
+            frames.activations,
+            labels,
+            names=frames.names,
+            mode=params.mode,
+            strength=params.strength,
+            perplexity=params.perplexity,
+            n_iter=None if only_strength else params.iterations,
+            seed=params.seed,
+            k=params.k,
+            start=old[1].positions if only_strength and old is not None else None,
+            n_jobs=-1,
+            cache=self._cache,
+        )
+        found = None
+        for event in events:
+            if isinstance(event, Preview):
+                yield Preview(EvolutionPicture(event.value, frames, None))
+            elif isinstance(event, Result):
+                found = event.value
+            else:
+                yield event
+        assert found is not None
+        self._maps = (key, found)
+        return found
+
+    def _send_sprite(self, samples: Samples) -> None:
+        self._has_sent_sprite = True
+        sprite = samples.sprite()
+        if sprite is not None:
+            shape = {"columns": sprite.columns, "width": sprite.width, "height": sprite.height}
+            self.publish(thumbnails={"png": sprite.png, **shape})
+
+    def encode(self, value: EvolutionPicture) -> Frame:
+        maps, frames = value.evolution, value.frames
+        everything = maps.positions.reshape(-1, 2)
+        if value.trails is not None:
+            everything = np.concatenate([everything, value.trails.reshape(-1, 2)])
+        low, high = everything.min(0).astype(np.float64), everything.max(0).astype(np.float64)
+        span = np.where(high > low, high - low, 1.0)
+
+        def packed(positions: np.ndarray) -> np.ndarray:
+            return np.round((positions - low) / span * 65535).astype(np.uint16).ravel()
+
+        arrays = [packed(maps.positions), frames.rows.astype(np.int32)]
+        if value.trails is not None:
+            arrays.append(packed(value.trails))
+        hit, direct = maps.neighbourhood_hit, maps.neighbourhood_hit_activations
+        moved = maps.relative_displacement
+        meta = {
+            "names": [str(name) for name in maps.names],
+            "extent": [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])],
+            "samples": maps.positions.shape[1],
+            "pointsPerTrail": 0 if value.trails is None else value.trails.shape[1],
+            "mode": maps.mode,
+            "iteration": maps.iteration,
+            "kl": _numbers(maps.kl),
+            "hit": _numbers(hit),
+            "hitActivations": _numbers(direct),
+            "accuracy": _numbers(frames.accuracy),
+            "displacement": float(moved.mean()),
+            "k": maps.k,
+            "notes": list(maps.notes),
+        }
+        return Frame(meta, arrays)
+
+    # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def evolution(self) -> Evolution:
+        """The maps, their divergences, neighbourhood hits and displacements."""
+        return self.latest().evolution
+
+    @property
+    def accuracy(self) -> np.ndarray | None:
+        """Share of the samples classified as labelled, (frames,), 0 to 1."""
+        return self.latest().frames.accuracy
+
+    @property
+    def neighbourhood_hit(self) -> np.ndarray | None:
+        """Neighbourhood hit in the maps, (frames,), 0 to 1. None without labels."""
+        return self.evolution.neighbourhood_hit
+
+    @property
+    def trails(self) -> np.ndarray | None:
+        """Bundled paths, (samples, points, 2)."""
+        return self.latest().trails
+
+    def shown_network(self) -> Network | None:
+        return self._network
+
+    def summary(self) -> str:
+        """The state in plain words."""
+        picture = self._latest
+        if not isinstance(picture, EvolutionPicture):
+            return f"EvolutionExplorer: {self.status}"
+        maps = picture.evolution
+        what = (
+            f"{self.layer} over {len(maps.names)} epochs"
+            if self.over == "epochs"
+            else (f"{len(maps.names)} layers")
+        )
+        text = f"EvolutionExplorer: {what}, {maps.positions.shape[1]:,} samples"
+        if maps.neighbourhood_hit is not None:
+            hits = ", ".join(
+                f"{name} {hit:.1%}" for name, hit in zip(maps.names, maps.neighbourhood_hit, strict=True)
+            )
+            text += f"; neighbourhood hit in the map: {hits}"
+        if picture.frames.accuracy is not None:
+            first, last = picture.frames.accuracy[[0, -1]]
+            text += f"; accuracy {last:.1%}" if first == last else f"; accuracy {first:.1%} → {last:.1%}"
+        return text
+
+    def release(self) -> None:
+        self._network = self._samples = self._maps = None
+        self._cache = NeighbourCache()
+        self.specimen = self.thumbnails = {}
+
+
+def _state_dicts(checkpoints: Mapping[int, Any]) -> dict[int, Any]:
+    """Checkpoints may be whole models."""
+    return {
+        int(epoch): value.state_dict() if hasattr(value, "state_dict") else value
+        for epoch, value in checkpoints.items()
+    }
+
+
+def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:
+    return None if values is None else [float(v) if np.isfinite(v) else None for v in values]
+
+
+def _last(steps: Steps) -> Any:
+    value = None
+    for event in steps:
+        if isinstance(event, Progress):
+            yield event
+        elif isinstance(event, Result):
+            value = event.value
+    return value

@@ -1,0 +1,160 @@
+"""The evolution explorer from Python: traits, results, bad input."""
+
+import numpy as np
+import pytest
+import torch
+import traitlets as t
+from torch import nn
+
+import nbviz
+from nbviz.methods.epoch_activations import checkpoint_activations
+from nbviz.methods.evolution import evolution
+from nbviz.views.evolution_explorer import EvolutionExplorer
+
+QUICK = {"iterations": 40, "n_samples": 60, "executor": "inline", "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    return nbviz.zoo.load("mnist-mlp")
+
+
+@pytest.fixture(scope="module")
+def some():
+    return nbviz.zoo.load_mnist(120)
+
+
+@pytest.fixture
+def show(mlp, some):
+    views = []
+
+    def build(*arguments, **options):
+        views.append(EvolutionExplorer(*(arguments or (mlp, some)), **{**QUICK, **options}))
+        return views[-1]
+
+    yield build
+    for view in views:
+        view.close()
+
+
+def test_the_maps_are_those_of_the_method(show, mlp, some):
+    view = show(strength=0.01)
+    frames = checkpoint_activations(mlp, some, view.layer, n_samples=60)
+    labels = np.asarray(some.labels)[frames.rows]
+    expected = evolution(
+        frames.activations,
+        labels,
+        names=frames.names,
+        strength=0.01,
+        perplexity=view.perplexity,
+        n_iter=40,
+        k=6,
+        n_jobs=1,
+    )
+    assert view.evolution.names == expected.names
+    np.testing.assert_array_equal(view.accuracy, frames.accuracy)
+    np.testing.assert_allclose(
+        view.evolution.neighbourhood_hit_activations, expected.neighbourhood_hit_activations
+    )
+    np.testing.assert_allclose(
+        view.evolution.positions, expected.positions, atol=0.05 * expected.positions.std()
+    )
+
+
+def test_training_raises_accuracy_and_the_hit_among_activations(show):
+    view = show()
+    assert view.accuracy[0] < 0.3
+    assert view.accuracy[-1] > 0.9
+    hits = view.evolution.neighbourhood_hit_activations
+    assert hits[-1] > hits[0]
+
+
+def test_lambda_refines_the_maps_at_hand_and_holds_them_together(show):
+    view = show(strength=0.0001)
+    free = view.evolution.relative_displacement.mean()
+    view.strength = 0.1
+    assert view.evolution.strength == 0.1
+    assert view.evolution.relative_displacement.mean() < 0.7 * free
+
+
+def test_only_the_bundling_leaves_the_maps_alone(show):
+    view = show()
+    maps = view.evolution
+    view.bundling = 0.0
+    assert view.evolution is maps
+    n = maps.positions.shape[1]
+    assert view.trails.shape == (n, 8 * (len(maps.names) - 1) + 1, 2)
+    np.testing.assert_allclose(view.trails[:, ::8], maps.positions.transpose(1, 0, 2), atol=1e-4)
+
+
+def test_from_layer_to_layer(show, mlp):
+    view = show(over="layers", mode="follow")
+    assert view.evolution.names[0] == "input"
+    assert list(view.evolution.names) == view.specimen["layers"]
+    hits = view.evolution.neighbourhood_hit_activations
+    assert hits[-1] > hits[0]
+
+
+def test_frames_carry_what_the_browser_draws(show):
+    view = show()
+    frame = view.encode(view.latest())
+    x0, y0, x1, y1 = frame.meta["extent"]
+    shape = view.evolution.positions.shape
+    packed = frame.buffers[0].reshape(shape).astype(float) / 65535
+    positions = packed * [x1 - x0, y1 - y0] + [x0, y0]
+    np.testing.assert_allclose(positions, view.evolution.positions, atol=1e-3 * (x1 - x0))
+    trails = frame.buffers[2].reshape(view.trails.shape).astype(float) / 65535
+    np.testing.assert_allclose(trails * [x1 - x0, y1 - y0] + [x0, y0], view.trails, atol=1e-3 * (x1 - x0))
+    np.testing.assert_array_equal(frame.buffers[1], view.latest().frames.rows)
+    assert frame.nbytes < 1_000_000
+    assert frame.meta["accuracy"] == pytest.approx(view.accuracy.tolist())
+
+
+def test_checkpoints_may_be_models_of_ones_own(show, some):
+    def model(seed):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 10))
+
+    inputs = torch.as_tensor(np.asarray(some.inputs), dtype=torch.float32)[:90] / 255
+    labels = np.asarray(some.labels)[:90]
+    last = model(2)
+    view = show(last, inputs, labels, checkpoints={1: model(1).state_dict(), 5: last})
+    assert view.evolution.names == ("1", "5")
+    assert view.layer == "2"
+    view.layer = "1"
+    assert view.evolution.positions.shape == (2, 60, 2)
+
+
+def test_without_checkpoints_it_goes_from_layer_to_layer(show, some):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))
+    inputs = torch.as_tensor(np.asarray(some.inputs), dtype=torch.float32)[:60] / 255
+    view = show(model, inputs)
+    assert view.over == "layers"
+    with pytest.raises(t.TraitError, match="no checkpoints"):
+        view.over = "epochs"
+    with pytest.raises(ValueError, match="no checkpoints"):
+        EvolutionExplorer(model, inputs, over="epochs")
+
+
+def test_bad_input(show, mlp):
+    with pytest.raises(TypeError, match="samples X are missing"):
+        EvolutionExplorer(mlp)
+    view = show()
+    with pytest.raises(t.TraitError, match="relu2"):
+        view.layer = "relu9"
+    before = view.frame["generation"]
+    view.perplexity = 50
+    assert "perplexity" in str(view.error)
+    assert view.frame["generation"] == before
+    view.perplexity = 10
+    assert view.error is None
+    view.over = "layers"
+    view.mode = "joint"
+    assert "follow" in str(view.error)
+
+
+def test_summary_in_words(show):
+    text = show().summary()
+    assert "over" in text
+    assert "accuracy" in text
+    assert "%" in text
