@@ -78,7 +78,7 @@ def checkpoint_activations_steps(
     UnknownName
         No such layer or epoch.
     ValueError
-        The network has no checkpoints.
+        The network has no checkpoints, or ``epochs`` is empty.
     ModelError
         If the model raises.
     """
@@ -88,6 +88,8 @@ def checkpoint_activations_steps(
             "the network has no checkpoints: Network(model, checkpoints={epoch: state_dict, ...})"
         )
     epochs = sorted(network.checkpoints) if epochs is None else list(epochs)
+    if not epochs:
+        raise ValueError("epochs must name one checkpoint or more, got none")
     for epoch in epochs:
         if epoch not in network.checkpoints:
             raise unknown_name("epoch", epoch, [str(e) for e in sorted(network.checkpoints)])
@@ -158,12 +160,16 @@ def layer_activations_steps(
     ------
     UnknownName
         No such layer.
+    ValueError
+        ``layers`` is empty, or a single str.
     ModelError
         If the model raises.
     """
     network, samples = Network.of(network), Samples.of(samples)
     specimen = ModelSpecimen(network, samples)
     wanted = [layer.name for layer in specimen.layers()] if layers is None else list(layers)
+    if not wanted or isinstance(layers, str):
+        raise ValueError(f"layers must be a list of one layer or more, got {layers!r}")
     wanted = [specimen.check(name) for name in wanted]
     rows = spread(len(samples), n_samples or len(samples))
     truth = true_outputs(specimen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from nbviz.methods.activation_checks import (
     check_perplexity,
 )
 from nbviz.methods.dynamic_tsne import divergences, dynamic_maps
+from nbviz.methods.evolution_result import Evolution
 from nbviz.methods.neighbour_cache import METRICS, NeighbourCache, Prepared
 from nbviz.methods.neighbours import hits, nearest_neighbours
 from nbviz.methods.principal_components import principal_components
@@ -27,66 +28,6 @@ from nbviz.methods.tsne import initial_map, tsne_frames
 MODES = ("dynamic", "joint", "follow")
 ITERATIONS = 750
 ITERATIONS_FROM_MAPS = 250  # when the maps of another strength are refined
-
-
-@dataclass(frozen=True, eq=False)
-class Evolution:
-    """Two-dimensional maps of the same samples, one per epoch or layer, in comparable coordinates.
-
-    Attributes
-    ----------
-    positions : ndarray of float32, shape (frames, n_samples, 2)
-        In arbitrary units, the same for all frames.
-    names : tuple of str
-        What each frame is: an epoch or a layer.
-    mode : str
-        ``"dynamic"``, ``"joint"`` or ``"follow"``; see :func:`evolution_steps`.
-    strength : float or None
-        Lambda of dynamic t-SNE; None in the other modes.
-    iteration : int
-        t-SNE iterations done; 0 in the first picture, which is a PCA of each frame.
-    kl : ndarray of float64, shape (frames,), or None
-        Divergence, in nats, of each frame's map from that frame's own neighbourhoods, whatever the mode.
-        None in previews that do not know it.
-    neighbourhood_hit, neighbourhood_hit_activations : ndarray of float64, shape (frames,), or None
-        In the map, and in activation space, in [0, 1]. None without labels, and in previews.
-    k : int
-        Neighbours counted in both.
-    perplexity : float
-    metric : str
-    seed : int
-    notes : tuple of str
-        What a reader of the picture should be told, in plain words.
-    """
-
-    positions: NDArray[np.float32]
-    names: tuple[str, ...]
-    mode: str
-    strength: float | None
-    iteration: int
-    kl: NDArray[np.float64] | None
-    neighbourhood_hit: NDArray[np.float64] | None
-    neighbourhood_hit_activations: NDArray[np.float64] | None
-    k: int
-    perplexity: float
-    metric: str
-    seed: int
-    notes: tuple[str, ...]
-
-    @property
-    def displacement(self) -> NDArray[np.float64]:
-        """Mean distance that samples move from each frame to the next, shape (frames - 1,), in map units."""
-        moved = np.diff(self.positions.astype(np.float64), axis=0)
-        return np.linalg.norm(moved, axis=2).mean(axis=1)
-
-    @property
-    def relative_displacement(self) -> NDArray[np.float64]:
-        """:attr:`displacement` as a share of the maps' radius (root mean square distance from the centre).
-
-        Maps differ in size, so this is what may be compared between modes and strengths.
-        """
-        centred = self.positions - self.positions.mean(axis=1, keepdims=True, dtype=np.float64)
-        return self.displacement / np.sqrt((centred**2).sum(axis=2).mean())
 
 
 def evolution_steps(
@@ -354,7 +295,10 @@ def _notes(
     mode: str, frames: Sequence[Prepared], arrays: Sequence[NDArray[Any]], refined: bool
 ) -> tuple[str, ...]:
     notes = {
-        "dynamic": ["moving between frames costs: less movement, and maps a little less true to each frame"],
+        "dynamic": [
+            "moving between frames costs: the stronger, the more each map also shows what its neighbours "
+            "hold; compare its neighbourhood hit with that of the activations"
+        ],
         "joint": ["one t-SNE of all frames: samples of different frames also attract and repel each other"],
         "follow": ["each frame starts from the map before it; nothing else ties them"],
     }[mode]

@@ -390,3 +390,7 @@ def test_missing_checkpoints_and_layers_are_named(network, mnist):
         checkpoint_activations(network, mnist, "relu9")
     with pytest.raises(UnknownName, match="relu4"):
         layer_activations(network, mnist, ["input", "relu9"])
+    with pytest.raises(ValueError, match="one checkpoint or more"):
+        checkpoint_activations(network, mnist, epochs=[])
+    with pytest.raises(ValueError, match="list of one layer or more, got 'relu4'"):
+        layer_activations(network, mnist, "relu4")
