@@ -11,6 +11,7 @@ from nbviz.zoo.characters import repeated_text
 from nbviz.zoo.datasets import HELD_OUT, load_digits, load_mnist
 from nbviz.zoo.dates import load_dates
 from nbviz.zoo.python_source import load_python_source
+from nbviz.zoo.speech import load_speech
 
 __all__ = [
     "HELD_OUT",
@@ -21,5 +22,6 @@ __all__ = [
     "load_mnist",
     "load_python_source",
     "load_scenes",
+    "load_speech",
     "repeated_text",
 ]

@@ -19,7 +19,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 #: Models of one family share data and training. A family x is two files: ``models_x.py`` holds
 #: ``ARCHITECTURES`` (name -> class) and ``wrap(module, card, checkpoints) -> Network``; ``train_x.py`` holds
 #: ``RECIPES`` and ``train_into(folder, recipe) -> card`` (see ``train.py``).
-FAMILIES = ("digits", "text", "dates", "captions")
+FAMILIES = ("digits", "text", "dates", "captions", "speech")
 
 
 class Listing(dict[str, str]):
