@@ -14,7 +14,7 @@ from nbviz.methods.source_annotations import source_annotations
 from nbviz.zoo.catalogue import WEIGHTS, fresh, read_card
 from nbviz.zoo.train_text import bits_per_character
 
-NAMES = ("python-char-lstm",)
+NAMES = ("python-char-lstm", "python-char-transformer")
 
 
 @pytest.fixture(autouse=True, scope="module")
