@@ -39,16 +39,14 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     controls: () => controlsOf(specimen(), meta, get, isEditing),
     facts: () => factsOf(meta),
     onFrame(frame) {
-      const before = meta?.position;
+      const before = meta;
       meta = frame.meta as TimesMeta;
       arrays = frame.arrays;
       if (marked !== null && marked >= (meta.bracket?.steps ?? 0)) marked = null;
       draw();
-      if (meta.position !== before) {
-        const { position } = meta;
-        requestAnimationFrame(() => strip.reveal(position));
-        announce();
-      }
+      const { position } = meta;
+      if (position !== before?.position) requestAnimationFrame(() => strip.reveal(position));
+      if (position !== before?.position || meta.replacement !== before?.replacement) announce();
     },
     onTheme: () => draw(),
     onPending: (pending) => shell.root.toggleAttribute("data-pending", pending),
@@ -119,7 +117,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function replace(token: string): void {
     channel.set({ replacement: token });
     draw();
-    announce();
   }
 
   /** Tokens of one character are typed over in the text; longer ones in the field beside it. */
