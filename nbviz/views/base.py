@@ -120,7 +120,7 @@ class View(anywidget.AnyWidget):
         if self._is_closed:
             return "closed"
         if self.status == "error":
-            return f"{self.problem.get('type')}: {self.problem.get('message')}"
+            return f"error, {self.problem.get('type')}: {self.problem.get('message')}"
         if self.status == "cancelled":
             return "stopped before the first picture"
         if self.progress:
@@ -134,7 +134,7 @@ class View(anywidget.AnyWidget):
         if self.status in ("pending", "running"):
             return f"{text} (a newer picture is being computed)"
         if self.status == "error":
-            return f"{text} (the last picture; what was asked for then failed: {self.state_in_words()})"
+            return f"{text} (the last picture; then: {self.state_in_words()})"
         return f"{text} (the model has changed since: refresh())" if self.model_changed else text
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:

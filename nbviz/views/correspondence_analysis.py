@@ -253,6 +253,9 @@ class CorrespondenceAnalysis(View):
         )
         return f"CorrespondenceAnalysis: signs of change that differ in {found.layers[-1]}: {parts}"
 
+    def shown_network(self) -> Network | None:
+        return None if self._gallery is None else self._gallery.network
+
     def release(self) -> None:
         self._gallery = None
         self._marked = ([], Parts({}))

@@ -376,7 +376,8 @@ class LayerExplorer(View):
         """The state in plain words."""
         shown = self._latest
         if not isinstance(shown, LayerMap):
-            return f"LayerExplorer of layer {self.layer!r}: {self.state_in_words()}"
+            of_layer = f" of layer {self.layer!r}" if self.layer else ""
+            return f"LayerExplorer{of_layer}: {self.state_in_words()}"
         embedding = shown.embedding
         kind = "t-SNE" if embedding.method == "tsne" else "PCA"
         text = f"LayerExplorer: {kind} of {shown.layer!r}"

@@ -315,9 +315,7 @@ def test_it_prints_what_it_shows_and_what_it_is_about(make):
     view.close()
     assert str(view) == "Says: closed"
     failed = make(Says, gain=13)
-    assert str(failed).startswith(
-        "Doubler: 13.0 (the last picture; what was asked for then failed: ValueError:"
-    )
+    assert str(failed).startswith("Doubler: 13.0 (the last picture; then: error, ValueError:")
 
 
 def test_a_closed_view_says_so_where_it_is_set(make):
@@ -430,6 +428,20 @@ def test_every_public_trait_of_a_view_has_a_docstring_under_it(module):
         if isinstance(value, t.TraitType) and not name.startswith("_")
     }
     assert own - documented(module) == set()
+
+
+@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
+def test_every_view_of_a_model_says_which_network_it_shows(module):
+    """Else nobody notes that its model has changed."""
+    for cls in vars(module).values():
+        if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
+            source = inspect.getsource(cls)
+            assert (
+                cls is View
+                or "Network" not in source
+                or "self._network" in source
+                or "shown_network" in source
+            )
 
 
 def test_the_check_of_docstrings_sees_the_traits_there_are():
