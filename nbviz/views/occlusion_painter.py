@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from nbviz.core.errors import unknown_name
+from nbviz.core.errors import TransformError, unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.reading import is_dataset
@@ -211,7 +211,11 @@ class OcclusionPainter(View):
         if network is None:
             raise RuntimeError("the view is closed")
         if self._canvas is None or self._canvas[:2] != (row, network.version):
-            self._canvas = (row, network.version, Canvas(network, self._picture(row)))
+            version = network.version
+            try:
+                self._canvas = (row, version, Canvas(network, self._picture(row)))
+            except TransformError as error:
+                raise (error if self._samples is None else error.at([row])) from error.__cause__
         return self._canvas[2]
 
     def encode(self, value: PainterPicture) -> Frame:

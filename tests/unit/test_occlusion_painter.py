@@ -158,6 +158,22 @@ def test_several_pictures_in_any_form_can_be_leafed_through(net, digits):
         view.close()
 
 
+def test_a_transform_that_fails_is_named_with_the_sample(net, digits):
+    def transform(picture):
+        pixels = np.asarray(picture)
+        if (pixels == digits.inputs[4]).all():
+            raise ValueError("no such thing")
+        return net.transform(pixels[None])[0]
+
+    view = nbviz.OcclusionPainter(nbviz.Network(net.module, transform=transform), digits)
+    view.sample = 4
+    with pytest.raises(ModelError, match=r"transform raised ValueError: no such thing[\s\S]*for sample 4"):
+        view.wait(20)
+    view.sample = 5
+    assert view.effect.covered == 0
+    view.close()
+
+
 def test_a_class_that_there_is_not_is_refused_in_both_modes(view, net, digits):
     assert view.mode == "paint"
     with pytest.raises(t.TraitError, match="classes 0 to 9; got target=99"):
