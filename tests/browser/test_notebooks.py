@@ -9,6 +9,15 @@ CLAIMS = {
         "after.accuracy > 0.99",
         "set(after.selection) == set(wrong) == set(before.selection)",
     ],
+    "02_hidden_activity.ipynb": [
+        "maps.neighbourhood_hit[0] < 0.85 and maps.neighbourhood_hit[-1] > 0.97",
+        "epochs.accuracy[-1] > 0.99 and epochs.accuracy[2] > 0.9 > epochs.accuracy[0]",
+        "maps.neighbourhood_hit[2] - maps.neighbourhood_hit[0]"
+        " > 0.6 * (maps.neighbourhood_hit[-1] - maps.neighbourhood_hit[0])",
+        "abs(through.neighbourhood_hit_activations[1] - through.neighbourhood_hit_activations[0]) < 0.04",
+        "all(through.neighbourhood_hit_activations[through.names.index(f'pool{i}')]"
+        " > through.neighbourhood_hit_activations[through.names.index(f'relu{i}')] for i in (1, 2, 3))",
+    ],
     "03_occlusion.ipynb": [
         "painter.effect.covered == 0.5",
         "slider.map.probability.min() < 0.5 < slider.map.clean_probability",
@@ -19,6 +28,8 @@ CLAIMS = {
         "found.inside[1] > 2 * found.base[1] and found.p_value[1] < 0.05",
         "scores['inside parentheses'][0][1] > 0.95 and abs(scores['in single quotes'][0][1] - 0.5) > 0.45",
         "all(abs(untrained[1] - 0.5) < 0.2 for _, untrained in scores.values())",
+        "cell_text.order[0] == 135",
+        "(gates.saturation.right['f']['rnn.1'] > 0.9).any()",
         "extra[[c == ')' for c in text]].mean() > 1.5 > 0.2 > extra[[c != ')' for c in text]].mean()",
     ],
     "05_attention.ipynb": [
