@@ -41,6 +41,8 @@ class View(anywidget.AnyWidget):
     * ``compute(params)``: a generator of events whose ``Preview`` and ``Result`` hold any value,
     * ``encode(value)``: that value as a :class:`~nbviz.views.frames.Frame` for the browser,
     * ``summary()``: the current state in plain words.
+
+    One that shows a model keeps its Network as ``_network``, or defines ``shown_network()``.
     """
 
     status = t.Enum(["idle", "pending", "running", "done", "error", "cancelled"], "idle").tag(sync=True)
