@@ -16,6 +16,8 @@ from nbviz.methods.tsne import EARLY_EXAGGERATION, SECONDS_PER_FRAME, _Gradient,
 MOMENTUM = 0.8
 LEAST_GAIN = 0.01
 LONGEST_STEP = 5.0
+# The divergence makes a gradient 1.4 times as dear, so it is not asked for in every frame.
+SECONDS_PER_DIVERGENCE = 1.0
 ACCURACY: dict[str, Any] = {
     "dof": 1,
     "bh_params": {"theta": 0.5},
@@ -29,7 +31,10 @@ GRADIENT_SCALE = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """All maps after some iterations: positions (frames, n_samples, 2), divergences (frames,) in nats."""
+    """All maps after some iterations: positions (frames, n_samples, 2), divergences (frames,) in nats.
+
+    The divergences may be those of about a second ago; those of the last maps are their own.
+    """
 
     iteration: int
     positions: NDArray[np.float32]
@@ -94,7 +99,7 @@ def dynamic_maps(
     gradients = [_Gradient() for _ in joints]
     state = _State(maps, strength)
     early = early_iterations(n_iter) if exaggerate else 0
-    done = 0
+    done, judged, evaluated = 0, np.zeros(len(joints)), -np.inf
     for end, exaggeration in ((early, EARLY_EXAGGERATION), (n_iter, 1.0)):
         for joint, gradient in zip(joints, gradients, strict=True):
             joint.data *= exaggeration
@@ -111,7 +116,8 @@ def dynamic_maps(
                 ]
                 state.step(np.stack(found))
             done += size
-            judged = _divergences(gradients, joints, maps, exaggeration, n_jobs)
+            if done == end or began - evaluated > SECONDS_PER_DIVERGENCE:
+                judged, evaluated = _divergences(gradients, joints, maps, exaggeration, n_jobs), began
             yield Maps(done, maps.astype(np.float32), judged)
             per_iteration = (time.perf_counter() - began) / size
             size = frame_every or max(1, round(SECONDS_PER_FRAME / per_iteration))

@@ -26,7 +26,7 @@ class Evolution:
         t-SNE iterations done; 0 in the first picture, which is a PCA of each frame.
     kl : ndarray of float64, shape (frames,), or None
         Divergence, in nats, of each frame's map from that frame's own neighbourhoods, whatever the mode.
-        None in previews that do not know it.
+        None in previews that do not know it; in the others it may be a second old.
     neighbourhood_hit, neighbourhood_hit_activations : ndarray of float64, shape (frames,), or None
         In the map, and in activation space, in [0, 1]. None without labels, and in previews.
     k : int
