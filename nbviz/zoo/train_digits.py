@@ -122,10 +122,12 @@ def train_into(folder: Path, recipe: Recipe) -> dict[str, Any]:
     started = time.perf_counter()
 
     def on_checkpoint(epoch: int, module: nn.Module) -> None:
-        save(folder, epoch, module.state_dict())
-        # what is measured is what ships: the weights as read back, rounded to float16
-        shipped = ARCHITECTURES[recipe.architecture](**recipe.kwargs).eval()
-        shipped.load_state_dict(Checkpoints(folder)[epoch])
+        shipped = module
+        if epoch > 0:  # the weights before training are not written: the seed gives them again
+            save(folder, epoch, module.state_dict())
+            # what is measured is what ships: the weights as read back, rounded to float16
+            shipped = ARCHITECTURES[recipe.architecture](**recipe.kwargs).eval()
+            shipped.load_state_dict(Checkpoints(folder)[epoch])
         held_out[str(epoch)] = accuracy(shipped, images[:HELD_OUT], labels[:HELD_OUT])
         print(f"{folder.name}  epoch {epoch:3d}  held-out accuracy {held_out[str(epoch)]:.2%}", flush=True)
 

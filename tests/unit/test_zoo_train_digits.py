@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from nbviz import zoo
 from nbviz.zoo import HELD_OUT, train
 from nbviz.zoo import train_digits as digits
 from nbviz.zoo.datasets import mnist_arrays
@@ -44,6 +45,13 @@ def test_same_seed_same_weights_and_another_seed_others(name):
         assert same(first[epoch], second[epoch])
         assert not same(first[epoch], other[epoch])
     assert not same(first[0], first[1])
+
+
+@pytest.mark.parametrize("name", digits.RECIPES)
+def test_epoch_0_of_the_training_is_drawn_again_from_the_seed(name):
+    first = weights_by_epoch(short(digits.RECIPES[name]), n=64)[0]
+    assert same(first, zoo.load(name).checkpoints[0])
+    assert same(first, zoo.load(name, trained=False).module.state_dict())
 
 
 def test_random_state_and_threads_are_left_alone():
@@ -125,10 +133,7 @@ def test_command_line_writes_checkpoints_and_card(tmp_path, monkeypatch, capsys)
     (tmp_path / "mnist-mlp").mkdir()
     (tmp_path / "mnist-mlp" / "epoch-99.safetensors").write_bytes(b"of an older recipe")
     train.main(["mnist-mlp", "--folder", str(tmp_path)])
-    assert sorted(f.name for f in (tmp_path / "mnist-mlp").iterdir()) == [
-        "epoch-00.safetensors",
-        "epoch-01.safetensors",
-    ]
+    assert sorted(f.name for f in (tmp_path / "mnist-mlp").iterdir()) == ["epoch-01.safetensors"]
     card = json.loads((tmp_path / "mnist-mlp.json").read_text())
     assert list(card["held_out_accuracy"]) == ["0", "1"]
     assert card["family"] == "digits"
