@@ -64,8 +64,10 @@ types:
 js-test:
 	cd js && npm test --silent
 
+# Two workers, each with one thread: torch on two threads is slower on the small tensors of tests. A file
+# stays with one worker, so that its fixtures (trained networks, digits) are made once.
 unit:
-	$(BIN)/python -m pytest tests/unit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -n 2 --dist loadfile
 
 kernel:
 	$(BIN)/python -m pytest tests/kernel
