@@ -14,7 +14,8 @@ from nbviz.methods.source_annotations import source_annotations
 from nbviz.zoo.catalogue import WEIGHTS, fresh, read_card
 from nbviz.zoo.train_text import bits_per_character
 
-NAMES = ("python-char-lstm", "python-char-transformer")
+RECURRENT = ("python-char-lstm", "python-char-gru")
+NAMES = (*RECURRENT, "python-char-transformer")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -97,6 +98,11 @@ def test_bits_per_character_are_those_on_the_card(name, network):
 def test_the_lstm_reaches_170_bits():
     card = read_card(WEIGHTS / "python-char-lstm.json")
     assert card["held_out_bits_per_character"][str(card["checkpoints"][-1])] <= 1.70
+
+
+def test_the_gru_has_as_many_parameters_as_the_lstm():
+    lstm, gru = (sum(p.numel() for p in zoo.load(name).module.parameters()) for name in RECURRENT)
+    assert gru == pytest.approx(lstm, rel=0.001)
 
 
 def test_readme_states_size_and_bits(name, network):
