@@ -74,7 +74,8 @@ class Network:
         if not isinstance(module, nn.Module):
             raise TypeError(
                 f"a torch.nn.Module is wanted, got {type(module).__name__}. "
-                "Pass the model itself; for arrays computed elsewhere use from_activations(...)."
+                "Pass the model itself; for arrays computed elsewhere there are "
+                "LayerExplorer.from_activations, HiddenStates.from_states, AttentionHeatmap.from_weights."
             )
         module = _unwrapped(module)
         if isinstance(module, torch.jit.ScriptModule):

@@ -90,15 +90,14 @@ class CellReadings:
         ------
         Progress, a Preview(RankedText) without what the best cell is compared with, Result(RankedText)
         """
-        tokens = states.tokens or [str(i) for i in range(len(states))]
-        annotations = annotations_of(self.annotations, tokens)
+        annotations, not_of_this_text = annotations_of(self.annotations, states.tokens, len(states))
         here = self._found("text", (states, source))
         if here is None:
             here = self._keep(
                 "text", (states, source), AnnotatedText.of(side_by_side(states, source), annotations)
             )
         held_out = yield from self._read("held-out text", self.network, source, self.held_out)
-        told = []
+        told = list(not_of_this_text)
         if sort_by and sort_by not in here.labels and sort_by not in here.left_out:
             told.append(f"{sort_by!r} is not known of this text: nothing is sorted")
             sort_by = ""
@@ -134,7 +133,7 @@ class CellReadings:
         if not callable(own):
             own = {name: values for name, values in own.items() if callable(values)}
         values = np.concatenate([values for values, _ in pieces])
-        return self._keep(name, key, AnnotatedText.of(values, annotations_of(own, tokens)))
+        return self._keep(name, key, AnnotatedText.of(values, annotations_of(own, tokens, len(tokens))[0]))
 
     def _found(self, name: str, key: tuple[Any, ...]) -> AnnotatedText | None:
         old = self._kept.get(name)

@@ -119,7 +119,7 @@ class AttentionHeatmap(View):
     temperature = t.Float(1.0, min=0.01, max=100.0).tag(sync=True, parameter=True)
     """Divides the attention logits: below 1 sharper, above 1 flatter."""
 
-    hidden = t.List(t.Int(min=0), default_value=[]).tag(sync=True, parameter=True)
+    hidden = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
     """Input tokens that cannot be looked at: their weight is 0, the others add up to 1 again."""
 
     uniform = t.List(t.List(t.Int(min=0)), default_value=[]).tag(sync=True, parameter=True)
@@ -163,6 +163,8 @@ class AttentionHeatmap(View):
         given = isinstance(model, Attention)
         self._network: Network | None = None if given else _network(model, tokenizer)
         self._given: Attention | None = model if given else None
+        if source is not None and text is not None:
+            raise TypeError("AttentionHeatmap: give what the model reads once, as source or as text=")
         source = text if source is None else source
         if source is None and not given:
             raise TypeError(
@@ -226,6 +228,48 @@ class AttentionHeatmap(View):
         if proposal.value >= count:
             raise t.TraitError(f"sample {proposal.value} does not exist: there are {count}, counted from 0")
         return proposal.value
+
+    @t.validate("layer", "head")
+    def _check_index(self, proposal: Any) -> int:
+        name = proposal.trait.name
+        count = self.overview.get(f"{name}s")
+        if count is not None and proposal.value >= count:
+            raise t.TraitError(f"{name} {proposal.value} does not exist: there are {count}, counted from 0")
+        return proposal.value
+
+    @t.validate("hidden")
+    def _check_hidden(self, proposal: Any) -> list[int]:
+        if any(column < 0 for column in proposal.value):
+            raise t.TraitError(f"hidden holds numbers of input tokens, from 0; got {proposal.value}")
+        return self._needs_model("hidden", proposal.value, [])
+
+    @t.validate("temperature")
+    def _check_temperature(self, proposal: Any) -> float:
+        return self._needs_model("temperature", proposal.value, 1.0)
+
+    @t.validate("uniform", "uniform_all")
+    def _check_uniform(self, proposal: Any) -> Any:
+        return self._needs_model(proposal.trait.name, proposal.value, type(proposal.value)())
+
+    @t.validate("force")
+    def _check_force(self, proposal: Any) -> dict[str, Any]:
+        if proposal.value and self.specimen and not self.specimen["writes"]:
+            raise t.TraitError("only a step-by-step decoder can be made to write another token")
+        return proposal.value
+
+    def _needs_model(self, name: str, value: Any, unchanged: Any) -> Any:
+        if value != unchanged and self.specimen and not self.specimen["live"]:
+            raise t.TraitError(
+                f"{name}: these weights were computed elsewhere, so there is no model to run with a change"
+            )
+        return value
+
+    @t.observe("group")
+    def _first_of_group(self, _change: Any) -> None:
+        """Another group may have fewer layers and heads."""
+        if self._recompute is not None:
+            with self.hold_trait_notifications():
+                self.overview, self.layer, self.head = {}, 0, 0
 
     @t.observe("text", "sample")
     def _forget(self, _change: Any) -> None:

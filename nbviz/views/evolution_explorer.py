@@ -36,6 +36,10 @@ POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""
 
 
+LEAP = 10
+"""Growth of λ up to which the maps at hand are refined instead of made anew."""
+
+
 @dataclass(frozen=True, eq=False)
 class EvolutionPicture:
     """One picture of the view.
@@ -71,7 +75,9 @@ class EvolutionExplorer(View):
     Raises
     ------
     TypeError, ValueError
-        If ``model`` is no module, the samples are of no known form, or there are no checkpoints.
+        If ``model`` is no module, the samples are of no known form, checkpoints are no state dicts or all the
+        same tensors, or ``over="epochs"`` is asked for without any. (Without checkpoints the view goes from
+        layer to layer.)
 
     Notes
     -----
@@ -221,8 +227,14 @@ class EvolutionExplorer(View):
         if self._maps is not None and self._maps[0] == key:
             return self._maps[1]
         old = self._maps
+        # Refined from the maps at hand only where λ grows, and by little: what a strong λ has pressed
+        # together stays together, and a great leap overshoots.
         only_strength = (
-            old is not None and params.mode == "dynamic" and old[0][:7] == key[:7] and old[0][8:] == key[8:]
+            old is not None
+            and params.mode == "dynamic"
+            and old[0][:7] == key[:7]
+            and old[0][8:] == key[8:]
+            and old[0][7] <= params.strength <= LEAP * old[0][7]
         )
         events = evolution_steps(
             frames.activations,
@@ -344,11 +356,36 @@ class EvolutionExplorer(View):
 
 
 def _state_dicts(checkpoints: Mapping[int, Any]) -> dict[int, Any]:
-    """Checkpoints may be whole models."""
-    return {
-        int(epoch): value.state_dict() if hasattr(value, "state_dict") else value
-        for epoch, value in checkpoints.items()
-    }
+    """Checkpoints by epoch as state dicts; whole models are taken too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not a mapping of whole numbers to models or state dicts, or are all the same tensors.
+    """
+    if not isinstance(checkpoints, Mapping):
+        raise TypeError(
+            f"checkpoints is a mapping of epoch to state dict or model, got {type(checkpoints).__name__}. "
+            "Of a list: checkpoints=dict(enumerate(list_of_state_dicts))"
+        )
+    found = {}
+    for epoch, value in checkpoints.items():
+        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)):
+            raise TypeError(f"an epoch is a whole number, got {epoch!r}")
+        weights = value.state_dict() if hasattr(value, "state_dict") else value
+        if not isinstance(weights, Mapping) or not all(hasattr(v, "data_ptr") for v in weights.values()):
+            raise TypeError(
+                f"checkpoint {epoch} is {type(value).__name__}; a model or a state dict (names to tensors) "
+                "is wanted. Of a file: torch.load(path), and of what a trainer saved its 'state_dict' entry."
+            )
+        found[int(epoch)] = weights
+    tensors = [tuple(v.data_ptr() for v in weights.values()) for weights in found.values()]
+    if len(found) > 1 and len(set(tensors)) == 1:
+        raise ValueError(
+            "all checkpoints are the same tensors: model.state_dict() gives references, which training goes "
+            "on changing. Keep copies: copy.deepcopy(model.state_dict())"
+        )
+    return found
 
 
 def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:

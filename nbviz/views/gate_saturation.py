@@ -38,7 +38,6 @@ MEANINGS = {
 """What cells do where the gate is open, and where it is closed."""
 
 
-
 class GateSaturation(View):
     """For each cell the share of time that its gates are open and closed, one plot for each kind of gate.
 

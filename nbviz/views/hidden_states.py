@@ -118,16 +118,16 @@ class HiddenStates(View):
     sign = t.Enum(["positive", "negative", "both"], "positive").tag(sync=True, parameter=True)
     """Whether on means above θ, below -θ, or either."""
 
-    span = t.List(t.Int(min=0), default_value=[]).tag(sync=True, parameter=True)
+    span = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
     """The brushed steps [begin, end); empty for none."""
 
-    zeros = t.List(t.Int(min=0), default_value=[1, 0], minlen=2, maxlen=2).tag(sync=True, parameter=True)
+    zeros = t.List(t.Int(), default_value=[1, 0], minlen=2, maxlen=2).tag(sync=True, parameter=True)
     """Steps just before and just after the span at which a selected cell must be off."""
 
     missing = t.Int(0, min=0).tag(sync=True, parameter=True)
     """How many of the selected cells may be off in a match."""
 
-    pinned = t.List(t.Int(min=0), default_value=[]).tag(sync=True, parameter=True)
+    pinned = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
     """Cells chosen by hand, numbered over all layers; empty to select by the rule."""
 
     annotation = t.Unicode("").tag(sync=True, parameter=True)
@@ -139,7 +139,7 @@ class HiddenStates(View):
     window = t.Int(1000, min=10, max=4000).tag(sync=True, parameter=True)
     """Most steps that are drawn at once."""
 
-    off = t.List(t.Int(min=0), default_value=[]).tag(sync=True, parameter=True)
+    off = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
     """Cells held at ``held`` in a second run of the model, numbered over all layers; empty for none."""
 
     held = t.Float(0.0).tag(sync=True, parameter=True)
@@ -175,6 +175,7 @@ class HiddenStates(View):
         self._corpus_notes: tuple[StateCorpus, dict[str, np.ndarray]] | None = None
         if isinstance(text, str):
             traits["text"] = text
+        self._first_text = traits.get("text", "")
         first = self._first_look(traits.get("text", ""))
         traits.setdefault("source", first["sources"][0]["name"])
         super().__init__(**{**traits, "specimen": first})
@@ -260,9 +261,15 @@ class HiddenStates(View):
     @t.validate("span")
     def _check_span(self, proposal: Any) -> list[int]:
         value = proposal.value
-        if len(value) not in (0, 2) or (value and value[0] >= value[1]):
-            raise t.TraitError(f"span is [begin, end) with begin < end, or empty; got {value}")
+        if len(value) not in (0, 2) or (value and not 0 <= value[0] < value[1]):
+            raise t.TraitError(f"span is [begin, end) with 0 <= begin < end, or empty; got {value}")
         return value
+
+    @t.validate("zeros", "pinned", "off")
+    def _check_numbers(self, proposal: Any) -> list[int]:
+        if any(number < 0 for number in proposal.value):
+            raise t.TraitError(f"{proposal.trait.name} holds numbers from 0 on; got {proposal.value}")
+        return proposal.value
 
     @t.validate("text")
     def _check_text(self, proposal: Any) -> str:
@@ -285,9 +292,15 @@ class HiddenStates(View):
         track = track_of(states, params.source, params.layer, params.position, params.window)
         self._publish_track(track)
         selection = track.select(params.span, params.threshold, params.zeros, params.sign, params.pinned)
-        notes = annotations_of(self._notes, track.all_tokens)
+        notes, left_out = annotations_of(self._notes, states.tokens, len(states))
+        if left_out and self._corpus_given is None and params.text == self._first_text:
+            raise ValueError(left_out[0])
         picture = StatesPicture(
-            track, selection, annotation=params.annotation, annotations=notes, notes=states.notes
+            track,
+            selection,
+            annotation=params.annotation,
+            annotations=notes,
+            notes=(*states.notes, *left_out),
         )
         if len(selection.cells):
             corpus = yield from self._corpus_for(params, states, picture)
@@ -361,7 +374,8 @@ class HiddenStates(View):
     def _annotations_of(self, corpus: StateCorpus) -> dict[str, np.ndarray]:
         """Annotations of the corpus; kept, since a callable may take its time."""
         if self._corpus_notes is None or self._corpus_notes[0] is not corpus:
-            self._corpus_notes = (corpus, annotations_of(self._notes, corpus.tokens))
+            tokens = corpus.tokens
+            self._corpus_notes = (corpus, annotations_of(self._notes, tokens, len(tokens))[0])
         return self._corpus_notes[1]
 
     def _compared(self, picture: StatesPicture, seed: int) -> Any:

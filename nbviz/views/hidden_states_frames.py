@@ -99,7 +99,9 @@ def encode_picture(picture: StatesPicture, symbols: list[str]) -> Frame:
             "plain": "".join(change.plain),
             "changed": "".join(change.changed),
         }
-    after = np.zeros(0, np.float32) if picture.intervention is None else picture.intervention.loss_after[shown]
+    after = (
+        np.zeros(0, np.float32) if picture.intervention is None else picture.intervention.loss_after[shown]
+    )
     return Frame(meta, [counts, drawn, notes, after])
 
 

@@ -72,6 +72,9 @@ def test_training_raises_accuracy_and_the_hit_among_activations(show):
 def test_lambda_refines_the_maps_at_hand_and_holds_them_together(show):
     view = show(strength=0.0001)
     free = view.evolution.relative_displacement.mean()
+    for strength in (0.001, 0.01, 0.1, 1.0, 10.0):  # as a slider moves
+        view.strength = strength
+        assert view.evolution.positions.std() < 50
     view.strength = 0.1
     assert view.evolution.strength == 0.1
     assert view.evolution.relative_displacement.mean() < 0.7 * free
@@ -158,3 +161,30 @@ def test_summary_in_words(show):
     assert "over" in text
     assert "accuracy" in text
     assert "%" in text
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "error", "message"),
+    [
+        ([1, 2], TypeError, "mapping of epoch"),
+        ({"start": {}}, TypeError, "whole number"),
+        ({0: "weights.pt"}, TypeError, "torch.load"),
+    ],
+)
+def test_checkpoints_of_no_known_form(mlp, some, checkpoints, error, message):
+    with pytest.raises(error, match=message):
+        EvolutionExplorer(mlp, some, checkpoints=checkpoints)
+
+
+def test_checkpoints_that_are_one_and_the_same_are_refused(mlp, some):
+    weights = mlp.module.state_dict()
+    with pytest.raises(ValueError, match="deepcopy"):
+        EvolutionExplorer(mlp, some, checkpoints={1: weights, 2: mlp.module.state_dict()})
+
+
+def test_a_weaker_lambda_begins_anew(show):
+    view = show(strength=0.0001)
+    free = view.evolution.positions
+    view.strength = 10.0
+    view.strength = 0.0001
+    np.testing.assert_allclose(view.evolution.positions, free, atol=0.05 * free.std())

@@ -370,3 +370,27 @@ def test_files_of_lstmvis(lstmvis):
 def test_a_file_that_is_not_there():
     with pytest.raises(FileNotFoundError, match=r"nothing\.h5"):
         HiddenStates.from_states("nothing.h5")
+
+
+def test_annotations_of_tokens_that_cannot_be_spelled_or_of_another_text(network):
+    words = {"the": 0, "cat": 1, "sat": 2}
+    spelled = Network(network.module, tokenizer=lambda text: [words[w] for w in text.split()])
+    view = HiddenStates(spelled, "the cat sat", annotations={"p": inside}, executor="inline")
+    assert "decode" in str(view.error)
+    view.close()
+    view = HiddenStates(network, TEXT, annotations={"p": [1, 2, 3]}, executor="inline")
+    assert "3 values" in str(view.error)
+    view.close()
+    view = HiddenStates(network, TEXT, annotations={"p": np.arange(len(TEXT))}, executor="inline")
+    view.text = "abba"
+    assert view.error is None
+    assert "25 values" in view.encode(view.latest()).meta["notes"][-1]
+    view.close()
+
+
+def test_negative_numbers_are_refused_in_plain_words(show):
+    view = show()
+    for name in ("span", "zeros", "pinned", "off"):
+        with pytest.raises(t.TraitError, match="0"):
+            setattr(view, name, [-1, 2])
+    assert view.error is None

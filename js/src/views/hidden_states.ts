@@ -344,10 +344,17 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     else channel.set({ position: Math.max(0, start - 20) });
   }
 
+  // The list beside the lines scrolls, so that the matches stand right under them.
+  const onHeight = () => {
+    shell.side.style.maxHeight = `${model.get("height")}px`;
+  };
+  onHeight();
+  model.on("change:height", onHeight);
   const onText = () => text.set(String(model.get("text")));
   model.on("change:text", onText);
   model.on("change:track", readTrack);
   signal.addEventListener("abort", () => {
+    model.off("change:height", onHeight);
     model.off("change:text", onText);
     model.off("change:track", readTrack);
     render(null, shell.side);

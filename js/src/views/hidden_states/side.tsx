@@ -128,7 +128,8 @@ function Changed({ intervention: i }: { intervention: Intervention }) {
         class="nbviz-states-hint"
         title="Up to 8 bits. Grey: as it was; orange: more with the change; blue: less."
       >
-        Bars under the tokens: what each costs, and costs more.
+        Bars under the tokens, in bits: grey as it was, orange what a token costs more now, blue what it costs
+        less.
       </div>
       {(i.plain || i.changed) && (
         <dl>
