@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Loaded when first used, so that `import nbviz` imports neither torch nor scikit-learn.
 _WHERE = {
+    "NeuronExplorer": "nbviz.views.neuron_explorer",
     "EvolutionExplorer": "nbviz.views.evolution_explorer",
     "AttentionHeatmap": "nbviz.views.attention_heatmap",
     "Network": "nbviz.core.network",
@@ -35,6 +36,7 @@ __all__ = [
     "InvarianceExplorer",
     "LayerExplorer",
     "Network",
+    "NeuronExplorer",
     "OcclusionPainter",
     "ReceptiveField",
     "Samples",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
+    from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField
     from nbviz.views.time_scales import TimeScales

@@ -176,8 +176,8 @@ def annotations_of(
     def asked(function: Callable[[str], Any]) -> Any:
         if text is None:
             raise ValueError(
-                "annotations are computed from the text, and these tokens cannot be spelled: give the "
-                "network a tokenizer with a method decode(ids), or annotations as arrays of one value per token"
+                "annotations are computed from the text, and these tokens cannot be spelled: give "
+                "the network a tokenizer with decode(ids), or arrays of one value per token"
             )
         return function(text)
 

@@ -11,6 +11,7 @@ CLAIMS = {
     ],
     "02_hidden_activity.ipynb": [
         "maps.neighbourhood_hit[0] < 0.85 and maps.neighbourhood_hit[-1] > 0.97",
+        "np.abs(neurons.unit_values).max() > 1.5",
         "epochs.accuracy[-1] > 0.99 and epochs.accuracy[2] > 0.9 > epochs.accuracy[0]",
         "maps.neighbourhood_hit[2] - maps.neighbourhood_hit[0]"
         " > 0.6 * (maps.neighbourhood_hit[-1] - maps.neighbourhood_hit[0])",

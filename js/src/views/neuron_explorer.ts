@@ -1,0 +1,264 @@
+// Samples and units side by side: which units answer to these samples, which samples to these units.
+// The other half is nbviz/views/neuron_explorer.py.
+import type { AnyModel, Render } from "@anywidget/types";
+import { h, render as renderNode } from "preact";
+import type { Frame } from "../channel";
+import {
+  classPalette,
+  colourValues,
+  divergingRamp,
+  domainOf,
+  missingColour,
+  pack,
+  signedDomainOf,
+  toCss,
+  unpack,
+  VIRIDIS,
+} from "../parts/colours";
+import { type Column, colourColumn, readColumns, valueText } from "../parts/columns";
+import { ColourBar, Legend, legendCss } from "../parts/legend";
+import { createScatter } from "../parts/scatter";
+import { combine, type How } from "../parts/selection";
+import { createShell } from "../parts/shell";
+import { addStyle } from "../parts/theme";
+import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { dequantise } from "../parts/viewport";
+import {
+  controlsOf,
+  factsOf,
+  LIMITS,
+  type NeuronMeta,
+  type NeuronSpecimen,
+} from "./neuron_explorer/controls";
+import css from "./neuron_explorer/style.css";
+
+/** Row numbers as they travel: int32 bytes, or a plain list from Python. */
+function numbers(value: DataView | ArrayLike<number> | undefined): Int32Array {
+  if (value instanceof DataView)
+    return new Int32Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
+  return Int32Array.from(value ?? []);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+  let meta: NeuronMeta | null = null;
+  let arrays: Frame["arrays"] = [];
+  let rows: Int32Array = new Int32Array(0);
+  let units: Int32Array = new Int32Array(0);
+  let columns: Record<string, Column> = {};
+  let sprite: Sprite | null = null;
+  let lasso = false;
+
+  const specimen = (): NeuronSpecimen => ({
+    n: 0,
+    layers: [],
+    maps: [],
+    names: null,
+    classes: false,
+    ...model.get("specimen"),
+  });
+  const acts = (action: () => void) => ({ get: () => false, set: action });
+  const shell = createShell(model, el, signal, {
+    label: "Samples and units of a layer",
+    limits: LIMITS,
+    controls: () => controlsOf(specimen(), (name) => (name === "lasso" ? lasso : shell.channel.get(name))),
+    facts: () => factsOf(meta, rows.length),
+    onFrame: show,
+    onTheme: (theme) => {
+      for (const map of [left, right]) map.setTheme(theme);
+      recolour();
+    },
+    onPending: () => {
+      for (const map of [left, right]) map.setDimmed(shell.root.dataset.link === "gone");
+    },
+    local: {
+      lasso: {
+        get: () => lasso,
+        set: (on) => {
+          lasso = Boolean(on);
+          for (const map of [left, right]) map.setTool(lasso ? "lasso" : "pan");
+          shell.refresh();
+        },
+      },
+      clear_samples: acts(() => shell.channel.set({ selection: packed(new Int32Array(0)) })),
+      clear_units: acts(() => shell.channel.set({ units: packed(new Int32Array(0)) })),
+    },
+  });
+  const { root, stage } = shell;
+  root.classList.add("nbviz-neurons");
+  for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
+  const card = document.createElement("div");
+  root.append(card);
+
+  function panel(title: string): { map: HTMLElement; key: HTMLElement } {
+    const host = document.createElement("section");
+    const heading = document.createElement("h4");
+    const map = document.createElement("div");
+    const key = document.createElement("div");
+    host.className = "nbviz-neurons-panel";
+    map.className = "nbviz-neurons-map";
+    key.className = "nbviz-neurons-key";
+    heading.textContent = title;
+    host.append(heading, map, key);
+    stage.append(host);
+    return { map, key };
+  }
+  const samplePanel = panel("Samples: by their activations");
+  const unitPanel = panel("Units: by how alike they respond");
+
+  const left = createScatter(samplePanel.map, {
+    signal,
+    label: "Map of samples",
+    describe: (point) => describeSample(point).join(", "),
+    onHover: (point, x, y) =>
+      hover(point === null ? null : describeSample(point), point === null ? -1 : rows[point], x, y),
+    onSelect: (points, how) => choose("selection", rows, points, how),
+  });
+  const right = createScatter(unitPanel.map, {
+    signal,
+    label: "Map of units",
+    describe: (point) => describeUnit(point).join(", "),
+    onHover: (point, x, y) => hover(point === null ? null : describeUnit(point), -1, x, y),
+    onSelect: (points, how) => choose("units", units, points, how),
+  });
+  for (const map of [left, right]) map.setTheme(shell.theme());
+
+  const packed = (list: Int32Array) => new DataView(list.buffer, list.byteOffset, list.byteLength);
+
+  function choose(name: "selection" | "units", all: Int32Array, points: Int32Array, how: How): void {
+    const chosen = Int32Array.from(points, (point) => all[point]);
+    const next = combine(numbers(shell.channel.get(name)), chosen, how);
+    shell.channel.set({ [name]: packed(Int32Array.from(next).sort()) });
+    mark();
+    shell.refresh();
+  }
+
+  function mark(): void {
+    for (const [map, all, name] of [
+      [left, rows, "selection"],
+      [right, units, "units"],
+    ] as const) {
+      const chosen = new Set(numbers(shell.channel.get(name)));
+      map.setSelection(Int32Array.from([...all.keys()].filter((point) => chosen.has(all[point]))));
+    }
+  }
+
+  function describeSample(point: number): string[] {
+    const row = rows[point];
+    const lines = [specimen().names?.[row] ?? `sample ${row}`];
+    for (const [name, column] of Object.entries(columns)) lines.push(`${name}: ${valueText(column, row)}`);
+    if (meta?.sampleTitle) lines.push(`${meta.sampleTitle}: ${(arrays[5][point] ?? Number.NaN).toFixed(2)}`);
+    return lines;
+  }
+
+  function describeUnit(point: number): string[] {
+    const lines = [`unit ${units[point]} of ${meta?.layer}`];
+    if (meta) lines.push(`${meta.unitTitle}: ${arrays[4][point].toFixed(2)}`);
+    if (meta?.classes) lines.push(`tells ${meta.classes[arrays[6][point]]} best`);
+    return lines;
+  }
+
+  function hover(lines: string[] | null, row: number, clientX: number, clientY: number): void {
+    const thumbnail = sprite && row >= 0 ? { sprite, index: row } : null;
+    renderNode(lines ? h(HoverCard, { thumbnail, lines, clientX, clientY }) : null, card);
+  }
+
+  function show(frame: Frame): void {
+    meta = frame.meta as NeuronMeta;
+    arrays = frame.arrays;
+    rows = arrays[1] as Int32Array;
+    units = arrays[3] as Int32Array;
+    left.setPositions(dequantise(arrays[0] as Uint16Array, meta.sampleExtent), { extent: meta.sampleExtent });
+    right.setPositions(dequantise(arrays[2] as Uint16Array, meta.unitExtent), { extent: meta.unitExtent });
+    stage.dataset.units = String(units.length);
+    recolour();
+    mark();
+  }
+
+  function recolour(): void {
+    columns = readColumns(model.get("specimen")?.columns);
+    if (!meta) return;
+    const { dark } = shell.theme();
+    colourSamples(meta, dark);
+    colourUnits(meta, dark);
+  }
+
+  function colourSamples(shown: NeuronMeta, dark: boolean): void {
+    const values = arrays[5] as Float32Array;
+    const first = Object.entries(columns)[0];
+    if (shown.sampleTitle) {
+      const domain = signedDomainOf(values);
+      const ramp = divergingRamp(dark);
+      left.setColours(colourValues(values, ramp, domain, missingColour(dark)));
+      renderNode(h(ColourBar, { label: shown.sampleTitle, domain, ramp }), samplePanel.key);
+    } else if (first) {
+      const coloured = colourColumn(first[1], rows, dark);
+      left.setColours(coloured.colours, coloured.shapes);
+      const names = first[1].kind === "classes" ? first[1].names : [];
+      const colours = [...(coloured.palette?.colours ?? [])].map(toCss);
+      renderNode(
+        names.length
+          ? h(Legend, { label: first[0], entries: names.map((name, i) => ({ name, colour: colours[i] })) })
+          : null,
+        samplePanel.key,
+      );
+    } else renderNode(null, samplePanel.key);
+  }
+
+  function colourUnits(shown: NeuronMeta, dark: boolean): void {
+    if (shown.classes) {
+      const palette = classPalette(shown.classes.length, dark);
+      const [best, saturation] = [arrays[6], arrays[7]];
+      const grey = unpack(missingColour(dark));
+      // Pale where the unit hardly helps: towards grey, never invisible.
+      const colours = Uint32Array.from(best, (code, i) => {
+        const share = Math.min(1, Math.max(0, saturation[i]));
+        const full = unpack(palette.colours[code]);
+        return pack(
+          full.map((v, c) => Math.round(v * share + grey[c] * (1 - share))) as [number, number, number],
+        );
+      });
+      right.setColours(colours);
+      const entries = shown.classes.map((name, i) => ({ name, colour: toCss(palette.colours[i]) }));
+      renderNode(h(Legend, { label: "class that a unit tells best", entries }), unitPanel.key);
+      return;
+    }
+    const values = arrays[4] as Float32Array;
+    const domain = shown.isSigned ? signedDomainOf(values) : domainOf(values);
+    const ramp = shown.isSigned ? divergingRamp(dark) : VIRIDIS;
+    right.setColours(colourValues(values, ramp, domain, missingColour(dark)));
+    renderNode(h(ColourBar, { label: shown.unitTitle, domain, ramp }), unitPanel.key);
+  }
+
+  const onSprite = () => {
+    const value = model.get("thumbnails");
+    if (!value?.png) return;
+    sprite = {
+      url: spriteUrl(value.png, signal),
+      columns: value.columns,
+      count: specimen().n,
+      tileWidth: value.width,
+      tileHeight: value.height,
+    };
+  };
+  const listeners: [string, () => void][] = [
+    ["change:thumbnails", onSprite],
+    ["change:selection", mark],
+    ["change:units", mark],
+    ["change:specimen", recolour],
+  ];
+  for (const [event, listener] of listeners) model.on(event, listener);
+  signal.addEventListener("abort", () => {
+    for (const [event, listener] of listeners) model.off(event, listener);
+    for (const host of [card, samplePanel.key, unitPanel.key]) renderNode(null, host);
+  });
+  onSprite();
+}
+
+const view: Render = ({ model, el }) => {
+  const controller = new AbortController();
+  open(model, el, controller.signal);
+  return () => controller.abort();
+};
+
+export default { render: view };

@@ -1,0 +1,132 @@
+// The controls of the neuron explorer, and the facts under its picture.
+import type { Control } from "../../parts/controls";
+import type { Fact } from "../../parts/status";
+
+export interface NeuronMeta {
+  layer: string;
+  sampleExtent: [number, number, number, number];
+  unitExtent: [number, number, number, number];
+  hit: number | null;
+  kl: number | null;
+  dead: number;
+  unitCount: number;
+  method: string;
+  stress: number | null;
+  unitTitle: string;
+  /** Values of units lie on both sides of zero. */
+  isSigned: boolean;
+  /** What colours the samples; empty for their labels. */
+  sampleTitle: string;
+  classes: string[] | null;
+  notes: string[];
+}
+
+export interface NeuronSpecimen {
+  n: number;
+  layers: string[];
+  /** Layers with feature maps: a unit is a channel. */
+  maps: string[];
+  names: string[] | null;
+  classes: boolean;
+}
+
+export const LIMITS =
+  "Units that lie together respond alike to these samples, with the same or the opposite sign; that they do the " +
+  "same job does not follow. Many units cannot be laid out in a plane truly: see the stress. A unit that stands " +
+  "out on a selection may stand out on other samples too, and the class that a unit tells best it may still tell badly.";
+
+const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
+
+export function controlsOf(
+  specimen: NeuronSpecimen,
+  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+  get: (name: string) => any,
+): Control[] {
+  const controls: (Control | false)[] = [
+    {
+      kind: "choice",
+      name: "layer",
+      label: "Layer",
+      tip: "Whose units are shown",
+      options: specimen.layers.map((value) => ({ value, label: value })),
+    },
+    specimen.maps.includes(get("layer")) && {
+      kind: "choice",
+      name: "reduce",
+      label: "Unit is",
+      tip: "A unit of a convolution is a channel: one number is made of its feature map",
+      options: options([
+        ["max", "the channel's largest value"],
+        ["mean", "the channel's mean"],
+      ]),
+    },
+    {
+      kind: "choice",
+      name: "method",
+      label: "Map of units",
+      tip: "Units that respond alike lie together. MDS keeps distances 1 − |r| (Rauber et al. 2017), t-SNE neighbourhoods.",
+      options: options([
+        ["mds", "MDS"],
+        ["tsne", "t-SNE"],
+      ]),
+    },
+    specimen.classes && {
+      kind: "choice",
+      name: "colour_units",
+      label: "Colour units by",
+      tip: "Activity: on the selected samples against the rest. Class: the one that a forest of trees tells from the rest best by this unit; pale where it hardly helps.",
+      options: options([
+        ["activity", "activity"],
+        ["class", "class they tell"],
+      ]),
+    },
+    {
+      kind: "number",
+      name: "n_samples",
+      label: "Samples",
+      tip: "How many are shown, evenly spread over all; 0 for all",
+      min: 0,
+      max: specimen.n,
+      step: 100,
+    },
+    {
+      kind: "toggle",
+      name: "lasso",
+      label: "Lasso",
+      tip: "Select in either map by drawing around points (L)",
+    },
+    (get("selection").byteLength ?? get("selection").length) > 0 && {
+      kind: "button",
+      name: "clear_samples",
+      label: "Clear samples",
+      tip: "Select no samples",
+    },
+    (get("units").byteLength ?? get("units").length) > 0 && {
+      kind: "button",
+      name: "clear_units",
+      label: "Clear units",
+      tip: "Select no units",
+    },
+  ];
+  return controls.filter(Boolean) as Control[];
+}
+
+export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
+  if (!meta) return [];
+  const facts: Fact[] = [
+    {
+      text: `${meta.unitCount - meta.dead} units, ${meta.dead} dead`,
+      tip: "Dead units have the same value for every sample; they correlate with nothing and are left out",
+    },
+    { text: `${samples.toLocaleString("en")} samples` },
+  ];
+  if (meta.stress !== null)
+    facts.push({
+      text: `stress-1 ${meta.stress.toFixed(2)}`,
+      tip: "How far distances in the map of units are from 1 − |r|: 0 is perfect, 0.3 to 0.5 is usual for many units",
+    });
+  if (meta.hit !== null)
+    facts.push({ text: `neighbourhood hit ${(100 * meta.hit).toFixed(1)} %`, tip: "In the map of samples" });
+  for (const note of meta.notes) facts.push({ text: note });
+  return facts;
+}

@@ -1,0 +1,355 @@
+"""Samples and units side by side: which units answer to these samples, which samples to these units.
+
+The other half is js/src/views/neuron_explorer.ts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.errors import unknown_name
+from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.network import Network
+from nbviz.core.recording import Recording, class_labels, spread
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ModelSpecimen
+from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.neuron_projection import NeuronProjection, neuron_projection_steps
+from nbviz.methods.projection import Embedding, project_steps
+from nbviz.methods.unit_activity import (
+    Discriminative,
+    discriminative_steps,
+    sample_activity,
+    unit_activity,
+)
+from nbviz.views.base import View
+from nbviz.views.columns import columns_of
+from nbviz.views.frames import Frame
+from nbviz.views.layer_explorer import quantise
+from nbviz.views.traits import Indices
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronPicture:
+    """One picture of the view.
+
+    Attributes
+    ----------
+    rows : (n,) int array
+        The samples shown.
+    samples : Embedding
+        Map of the samples.
+    units : NeuronProjection
+        Map of the units.
+    activations : (n, units) float32 array
+    unit_values : (units,) float array
+        What colours the units: see ``unit_title``.
+    unit_title, sample_title : str
+        What the colours mean, in words.
+    sample_values : (n,) float array or None
+        Mean activation of the selected units, standardised; None without selected units.
+    discriminative : Discriminative or None
+        Which class each unit tells from the rest, if that is asked for.
+    """
+
+    rows: np.ndarray
+    samples: Embedding
+    units: NeuronProjection
+    activations: np.ndarray
+    unit_values: np.ndarray
+    unit_title: str
+    sample_values: np.ndarray | None
+    sample_title: str
+    discriminative: Discriminative | None
+
+
+class NeuronExplorer(View):
+    """Two linked maps of a layer: its samples, and its units laid out by how alike they respond.
+
+    Select samples, and the units are coloured by how much they stand out on them. Select units, and the
+    samples are coloured by their activation. Units without variance are counted and left out.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or Network
+    X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
+    **traits
+        Any trait below, for example ``layer="conv2"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``model`` is no module, or the samples are of no known form.
+
+    Notes
+    -----
+    Rauber, Fadel, Falcão, Telea, "Visualizing the Hidden Activity of Artificial Neural Networks", IEEE TVCG
+    2017, sections 3.2 (neuron projection: 1 - |r|, multidimensional scaling) and 5 (discriminative map).
+    """
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Layer whose units are shown. Default: the last hidden layer."""
+
+    reduce = t.Enum(["max", "mean"], "max").tag(sync=True, parameter=True)
+    """Of layers with feature maps a unit is a channel: its largest or its mean value."""
+
+    method = t.Enum(["mds", "tsne"], "mds").tag(sync=True, parameter=True)
+    """Map of the units: multidimensional scaling (SMACOF), or t-SNE of the same dissimilarities."""
+
+    colour_units = t.Enum(["activity", "class"], "activity").tag(sync=True, parameter=True)
+    """Units by their activity on the selected samples, or by the class they tell best from the rest."""
+
+    n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
+    """How many samples are shown, evenly spread over all; 0 for all."""
+
+    iterations = t.Int(500, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations of the samples' map."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one picture."""
+
+    selection = Indices().tag(sync=True, parameter=True)
+    """Row numbers of the selected samples."""
+
+    units = Indices().tag(sync=True, parameter=True)
+    """Numbers of the selected units."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """All samples in one small PNG. Not to be set."""
+
+    def __init__(self, model: Any, X: Any = None, y: Any = None, **traits: Any) -> None:
+        network = Network.of(model)
+        if X is None:
+            raise TypeError("NeuronExplorer(model, X, y): the samples X are missing")
+        samples = Samples.of(X, y)
+        specimen = ModelSpecimen(network, samples)
+        layers = [layer for layer in specimen.layers() if layer.module and len(layer.shape) in (1, 3)]
+        if not layers:
+            raise ValueError("the model has no layer with units (vectors or feature maps)")
+        self._recorded: ModelSpecimen | None = specimen
+        self._kept: dict[str, tuple[Any, Any]] = {}
+        self._cache = NeighbourCache()
+        self._has_sent_sprite = False
+        names = [layer.name for layer in layers]
+        wanted = traits.get("layer") or specimen.default_layer()
+        if wanted not in names:
+            raise unknown_name("layer with units", wanted, names)
+        traits["layer"] = wanted
+        super().__init__(
+            **traits,
+            specimen={
+                "n": len(samples),
+                "layers": names,
+                "maps": [layer.name for layer in layers if len(layer.shape) == 3],
+                "columns": columns_of(samples, specimen.class_names),
+                "names": samples.names,
+                "classes": class_labels(samples) is not None,
+            },
+        )
+
+    @t.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        known = self.specimen.get("layers", [])
+        if known and proposal.value not in known:
+            raise t.TraitError(str(unknown_name("layer with units", proposal.value, known)))
+        return proposal.value
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        n = self.specimen.get("n")
+        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
+            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
+        return proposal.value
+
+    @t.observe("layer")
+    def _forget(self, _change: Any) -> None:
+        """Units of one layer are not those of another."""
+        if self._recompute is not None:
+            self.units = []
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        specimen = self._recorded
+        if specimen is None:
+            raise RuntimeError("the view is closed")
+        samples = specimen.samples
+        rows = spread(len(samples), params.n_samples or len(samples))
+        reduce = params.reduce if params.layer in self.specimen["maps"] else "flatten"
+        recording: Recording = yield from _last(specimen.record_steps(params.layer, reduce, rows))
+        array = recording.activations
+        labels = class_labels(samples)
+        shown = None if labels is None else labels[rows]
+        if not self._has_sent_sprite:
+            self._send_sprite(samples)
+        what = (params.layer, reduce, rows.tobytes(), specimen.network.version)
+        perplexity = float(max(1, min(30, (len(rows) - 1) // 3)))
+        options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
+        points = project_steps(array, shown, k=max(1, min(6, len(rows) - 1)), cache=self._cache, **options)
+        points = self._keeping("samples", (*what, params.iterations, params.seed), points)
+        units = neuron_projection_steps(array, method=params.method, seed=params.seed)
+        units = self._keeping("units", (*what, params.method, params.seed), units)
+        # The unit map is quick: it stands from its first preview on, while the samples' map still moves.
+        unit_map: NeuronProjection = yield from _last(units)
+        told: Discriminative | None = None
+        if params.colour_units == "class":
+            if shown is None:
+                raise ValueError("to colour units by class the samples need labels that are classes")
+            told = yield from _last(
+                self._keeping(
+                    "told", (*what, params.seed), discriminative_steps(array, shown, seed=params.seed)
+                )
+            )
+        picture = None
+        for event in points:
+            if isinstance(event, Progress):
+                yield event
+                continue
+            picture = self._coloured(params, rows, event.value, units=unit_map, array=array, told=told)
+            if isinstance(event, Preview):
+                yield Preview(picture)
+        assert picture is not None
+        yield Result(picture)
+
+    def _keeping(self, name: str, key: Any, steps: Steps) -> Steps:
+        """The result of the last computation where nothing it depends on has changed; else a new one."""
+        if name in self._kept and self._kept[name][0] == key:
+            yield Result(self._kept[name][1])
+            return
+        for event in steps:
+            if isinstance(event, Result):
+                self._kept[name] = (key, event.value)
+            yield event
+
+    def _coloured(
+        self,
+        params: SimpleNamespace,
+        rows: np.ndarray,
+        samples: Embedding,
+        *,
+        units: NeuronProjection,
+        array: np.ndarray,
+        told: Discriminative | None,
+    ) -> NeuronPicture:
+        chosen = np.flatnonzero(np.isin(rows, params.selection))
+        if len(chosen) and len(chosen) < len(rows):
+            values = unit_activity(array, chosen).z
+            title = f"difference on {len(chosen)} selected samples (standard deviations)"
+        else:
+            values, title = array.mean(0, dtype=np.float64), "mean activation"
+        if len(params.units) and params.units[-1] >= array.shape[1]:
+            raise ValueError(
+                f"unit {params.units[-1]} does not exist: {params.layer} has {array.shape[1]}, counted from 0"
+            )
+        active = sample_activity(array, params.units, standardise=True) if len(params.units) else None
+        words = f"mean activation of {len(params.units)} selected units (standard deviations)"
+        return NeuronPicture(rows, samples, units, array, values, title, active, words, told)
+
+    def _send_sprite(self, samples: Samples) -> None:
+        self._has_sent_sprite = True
+        sprite = samples.sprite()
+        if sprite is not None:
+            shape = {"columns": sprite.columns, "width": sprite.width, "height": sprite.height}
+            self.publish(thumbnails={"png": sprite.png, **shape})
+
+    def encode(self, value: NeuronPicture) -> Frame:
+        samples, sample_extent = quantise(value.samples.positions)
+        units, unit_extent = quantise(value.units.positions)
+        told = value.discriminative
+        meta: dict[str, Any] = {
+            "layer": self.layer,
+            "sampleExtent": sample_extent,
+            "unitExtent": unit_extent,
+            "hit": value.samples.neighbourhood_hit,
+            "kl": value.samples.kl_divergence,
+            "dead": len(value.units.dead),
+            "unitCount": value.activations.shape[1],
+            "method": value.units.method,
+            "stress": value.units.stress_1,
+            "unitTitle": value.unit_title,
+            "isSigned": value.unit_title.startswith("difference"),
+            "sampleTitle": value.sample_title if value.sample_values is not None else "",
+            "classes": None if told is None else [str(name) for name in told.classes],
+            "notes": [*value.units.notes],
+        }
+        arrays = [
+            samples,
+            value.rows.astype(np.int32),
+            units,
+            value.units.units.astype(np.int32),
+            value.unit_values[value.units.units].astype(np.float32),
+            np.zeros(0, np.float32)
+            if value.sample_values is None
+            else value.sample_values.astype(np.float32),
+        ]
+        if told is not None:
+            shown = value.units.units
+            best = np.searchsorted(told.classes, told.best[shown])
+            arrays += [best.astype(np.int32), told.saturation[shown].astype(np.float32)]
+        return Frame(meta, arrays)
+
+    # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """Positions of the samples shown, (n, 2) float32."""
+        return self.latest().samples.positions
+
+    @property
+    def projection(self) -> NeuronProjection:
+        """The map of the units, with dissimilarities, dead units and stress."""
+        return self.latest().units
+
+    @property
+    def activations(self) -> np.ndarray:
+        """Activations of the samples shown, (n, units) float32."""
+        return self.latest().activations
+
+    @property
+    def unit_values(self) -> np.ndarray:
+        """What colours the units, (units,)."""
+        return self.latest().unit_values
+
+    @property
+    def discriminative(self) -> Discriminative | None:
+        """Which class each unit tells from the rest; None unless ``colour_units`` is ``"class"``."""
+        return self.latest().discriminative
+
+    def shown_network(self) -> Network | None:
+        return None if self._recorded is None else self._recorded.network
+
+    def summary(self) -> str:
+        """The state in plain words."""
+        picture = self._latest
+        if not isinstance(picture, NeuronPicture):
+            return f"NeuronExplorer: {self.status}"
+        text = (
+            f"NeuronExplorer: {self.layer}, {len(picture.units.units)} units"
+            f" ({len(picture.units.dead)} dead left out), {len(picture.rows):,} samples"
+        )
+        if len(self.selection):
+            best = np.argsort(-np.abs(picture.unit_values))[:3]
+            text += f"; on {len(self.selection)} selected samples units {', '.join(map(str, best))} stand out"
+        return text
+
+    def release(self) -> None:
+        self._recorded = None
+        self._kept = {}
+        self._cache = NeighbourCache()
+        self.specimen = self.thumbnails = {}
+
+
+def _last(steps: Steps) -> Any:
+    value = None
+    for event in steps:
+        if isinstance(event, Progress):
+            yield event
+        elif isinstance(event, Result):
+            value = event.value
+    return value

@@ -1,0 +1,73 @@
+"""The neuron explorer as a person uses it."""
+
+import pytest
+
+OPEN = [
+    "import nbviz\nnet = nbviz.zoo.load('mnist-mlp')\ndigits = nbviz.zoo.load_mnist(150)",
+    "view = nbviz.NeuronExplorer(net, digits, iterations=60, height=400)\nview",
+]
+
+
+@pytest.fixture
+def neurons(notebook):
+    page = notebook(OPEN, size=(1150, 900))
+    page.page.wait_for_selector(".nbviz-neurons[data-status=done] .nbviz-stage[data-units]", timeout=120_000)
+    page.page.wait_for_timeout(300)
+    return page
+
+
+def points(page, which):
+    return page.pixels(page.page.locator(".nbviz-scatter-points").nth(which))
+
+
+def lasso(page, which):
+    box = page.page.locator(".nbviz-scatter-front").nth(which).bounding_box()
+    x, y, w, h = box["x"], box["y"], box["width"], box["height"]
+    mouse = page.page.mouse
+    mouse.move(x + 0.05 * w, y + 0.05 * h)
+    mouse.down()
+    for fx, fy in ((0.5, 0.05), (0.5, 0.95), (0.05, 0.95), (0.05, 0.05)):
+        mouse.move(x + fx * w, y + fy * h, steps=6)
+    mouse.up()
+
+
+def test_samples_colour_units_and_units_colour_samples(neurons):
+    neurons.page.get_by_role("checkbox", name="Lasso").check()
+    units = points(neurons, 1)
+    lasso(neurons, 0)
+    neurons.expect_kernel("0 < len(view.selection) < 150 and view.status == 'done'")
+    neurons.page.wait_for_timeout(400)
+    assert points(neurons, 1) != units
+    assert "selected samples (standard deviations)" in neurons.page.locator(".nbviz-stage").inner_text()
+    samples = points(neurons, 0)
+    lasso(neurons, 1)
+    neurons.expect_kernel("len(view.units) > 0 and view.status == 'done'")
+    neurons.page.wait_for_timeout(400)
+    assert points(neurons, 0) != samples
+    neurons.page.get_by_role("button", name="Clear units").click()
+    neurons.expect_kernel("len(view.units) == 0")
+    neurons.page.get_by_role("button", name="Clear samples").click()
+    neurons.expect_kernel("len(view.selection) == 0")
+
+
+def test_classes_layers_keys_and_themes(neurons, shoot):
+    before = points(neurons, 1)
+    neurons.page.get_by_role("combobox", name="Colour units by").select_option("class")
+    neurons.expect_kernel("view.discriminative is not None", timeout=60)
+    neurons.page.wait_for_timeout(400)
+    assert points(neurons, 1) != before
+    shoot(neurons.page, "neurons-light")
+    neurons.page.locator(".nbviz-scatter-front").nth(1).focus()
+    neurons.page.keyboard.press("Enter")
+    neurons.page.wait_for_selector(".nbviz-card")
+    assert "unit" in neurons.page.locator(".nbviz-card").inner_text()
+    neurons.page.evaluate(
+        "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    neurons.page.wait_for_selector(".nbviz-neurons[data-theme=dark]")
+    neurons.page.wait_for_timeout(400)
+    shoot(neurons.page, "neurons-dark")
+    neurons.page.set_viewport_size({"width": 480, "height": 1000})
+    neurons.page.wait_for_timeout(400)
+    shoot(neurons.page, "neurons-narrow")
+    assert neurons.widget_errors() == []

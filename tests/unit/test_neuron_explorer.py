@@ -1,0 +1,127 @@
+"""The neuron explorer from Python: traits, results, bad input."""
+
+import numpy as np
+import pytest
+import torch
+import traitlets as t
+from torch import nn
+
+import nbviz
+from nbviz.core.capture import capture
+from nbviz.methods.neuron_projection import neuron_projection
+from nbviz.methods.unit_activity import discriminative, sample_activity, unit_activity
+from nbviz.views.neuron_explorer import NeuronExplorer
+
+QUICK = {"iterations": 30, "executor": "inline"}
+
+
+@pytest.fixture(scope="module")
+def cnn():
+    return nbviz.zoo.load("mnist-cnn")
+
+
+@pytest.fixture(scope="module")
+def some():
+    return nbviz.zoo.load_mnist(100)
+
+
+@pytest.fixture
+def show(cnn, some):
+    views = []
+
+    def build(*arguments, **options):
+        views.append(NeuronExplorer(*(arguments or (cnn, some)), **{**QUICK, **options}))
+        return views[-1]
+
+    yield build
+    for view in views:
+        view.close()
+
+
+def test_units_lie_as_the_method_lays_them_out(show, cnn, some):
+    view = show(layer="conv2")
+    activations = capture(cnn, some, ["conv2"], reduce="max")["conv2"]
+    np.testing.assert_allclose(view.activations, activations, atol=1e-6)
+    expected = neuron_projection(activations)
+    np.testing.assert_allclose(view.projection.positions, expected.positions, atol=1e-5)
+    view.reduce = "mean"
+    assert np.abs(view.activations - activations).max() > 0.01
+
+
+def test_selected_samples_colour_the_units(show, some):
+    view = show(layer="fc1")
+    np.testing.assert_allclose(view.unit_values, view.activations.mean(0), atol=1e-5)
+    ones = np.flatnonzero(np.asarray(some.labels) == 1)
+    view.selection = ones
+    np.testing.assert_allclose(view.unit_values, unit_activity(view.activations, ones).z)
+    assert f"{len(ones)} selected samples" in view.summary()
+    frame = view.encode(view.latest())
+    assert frame.meta["isSigned"]
+    np.testing.assert_allclose(frame.buffers[4], view.unit_values[view.projection.units], atol=1e-5)
+
+
+def test_selected_units_colour_the_samples_and_another_layer_forgets_them(show):
+    view = show(layer="fc1", units=[2, 7])
+    expected = sample_activity(view.activations, [2, 7], standardise=True)
+    np.testing.assert_allclose(view.latest().sample_values, expected)
+    view.layer = "conv1"
+    assert view.units.tolist() == []
+    assert view.latest().sample_values is None
+
+
+def test_the_discriminative_map(show, some):
+    view = show(layer="fc1", colour_units="class")
+    expected = discriminative(view.activations, np.asarray(some.labels), seed=0)
+    np.testing.assert_array_equal(view.discriminative.best, expected.best)
+    frame = view.encode(view.latest())
+    assert frame.meta["classes"] == [str(i) for i in range(10)]
+    shown = view.projection.units
+    np.testing.assert_array_equal(frame.buffers[6], expected.best[shown])
+
+
+def test_maps_are_kept_when_only_colours_change(show):
+    view = show(layer="fc1")
+    samples, units = view.latest().samples, view.projection
+    view.selection = [1, 2, 3]
+    assert view.latest().samples is samples
+    assert view.projection is units
+    view.method = "tsne"
+    assert view.projection.method == "tsne"
+    assert view.latest().samples is samples
+
+
+def test_dead_units_are_counted_and_left_out(show):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+    with torch.no_grad():
+        model[0].weight[3] = 0
+        model[0].bias[3] = -1
+    view = show(model, torch.randn(60, 5), layer="1")
+    assert view.projection.dead.tolist() == [3]
+    assert "7 units (1 dead left out)" in view.summary()
+
+
+def test_the_model_is_left_as_it_was(show, cnn):
+    before = {name: value.clone() for name, value in cnn.module.state_dict().items()}
+    show(selection=[1, 2], units=[1])
+    for name, value in cnn.module.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_bad_input(show, cnn, some):
+    with pytest.raises(TypeError, match="samples X are missing"):
+        NeuronExplorer(cnn)
+    with pytest.raises(ValueError, match="conv2"):
+        NeuronExplorer(cnn, some, layer="conv9")
+    view = show()
+    with pytest.raises(t.TraitError, match="fc1"):
+        view.layer = "fc9"
+    with pytest.raises(t.TraitError, match="100 samples"):
+        view.selection = [100]
+    view.units = [500]
+    assert "counted from 0" in str(view.error)
+    view.units = []
+    assert view.error is None
+    unlabelled = show(cnn, some.inputs)
+    unlabelled.colour_units = "class"
+    assert "labels" in str(unlabelled.error)
