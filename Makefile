@@ -75,8 +75,9 @@ kernel:
 packaging:
 	$(BIN)/python -m pytest tests/packaging
 
+# Two pages at a time: a browser test mostly waits.
 browser:
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) js/node_modules nbviz/static/*.js nbviz/static/.built dist browser-artifacts
