@@ -33,7 +33,7 @@ class Recipe:
     description: str
     architecture: str
     kwargs: dict[str, Any]
-    checkpoints: tuple[int, ...] = (0, 1, 3, 10)  # the last one is the number of epochs
+    checkpoints: tuple[int, ...] = (0, 1, 10)  # the last one is the number of epochs
     learning_rate: float = 5e-3  # the highest of the cycle
     weight_decay: float = 1e-2
     batch_size: int = 256
