@@ -75,9 +75,10 @@ kernel:
 packaging:
 	$(BIN)/python -m pytest tests/packaging
 
-# Two pages at a time: a browser test mostly waits.
+# Two pages at a time, since a browser test mostly waits; what measures time then runs alone.
 browser:
-	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile -m "not timing"
+	$(BIN)/python -m pytest tests/browser -m timing
 
 clean:
 	rm -rf $(VENV) js/node_modules nbviz/static/*.js nbviz/static/.built dist browser-artifacts

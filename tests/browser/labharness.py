@@ -156,6 +156,12 @@ class NotebookPage:
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
         self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=30_000)
         self.wait_for_kernel()
+        # The theme is kept on the server: a test that went dark must not leave the next one in the dark.
+        if self.page.locator("body[data-jp-theme-light=false]").count():
+            self.page.evaluate(
+                "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+            )
+            self.page.wait_for_selector("body[data-jp-theme-light=true]", timeout=30_000)
         return self
 
     def wait_for_kernel(self) -> None:

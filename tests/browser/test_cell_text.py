@@ -195,6 +195,7 @@ def test_dark_theme_narrow_page_and_no_errors(cells, shoot):
     assert cells.widget_errors() == []
 
 
+@pytest.mark.timing
 def test_5000_characters_are_recoloured_within_a_frame(notebook):
     page = notebook(
         [

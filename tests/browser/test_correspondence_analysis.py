@@ -141,6 +141,7 @@ def test_parts_are_added_renamed_chosen_and_deleted(marker):
     assert "random" not in page.locator(".nbviz-chips").inner_text()
 
 
+@pytest.mark.timing
 def test_the_table_follows_a_drag(marker):
     """One forward pass for the picture under the hand; the rest is known."""
     marker.execute(MARK)

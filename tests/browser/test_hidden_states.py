@@ -191,6 +191,7 @@ def test_dark_theme_narrow_page_and_no_errors(states, shoot):
     assert states.widget_errors() == []
 
 
+@pytest.mark.timing
 def test_a_redraw_of_512_cells_stays_within_a_frame(notebook):
     """Hover and threshold redraw only what is selected; the many quiet lines are kept."""
     page = notebook(

@@ -47,6 +47,7 @@ def test_a_stroke_reaches_python_and_the_bars_move(painter):
     assert change.first.inner_text().strip() == "input"
 
 
+@pytest.mark.timing
 def test_bars_follow_within_a_tenth_of_a_second(painter):
     """50 ms in the kernel; the way there and back adds about as much (see recompute.md)."""
     times = painter.page.evaluate(

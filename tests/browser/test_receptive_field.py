@@ -102,6 +102,7 @@ def test_next_and_previous_unit(field):
     field.expect_kernel("view.unit == 62")
 
 
+@pytest.mark.timing
 def test_a_unit_step_shows_its_top_images_at_once(field):
     """0.3 s, and as much again for the way there and back where other work shares the machine."""
     times = field.page.evaluate(
