@@ -159,7 +159,8 @@ class NotebookPage:
         # The theme is kept on the server: a test that went dark must not leave the next one in the dark.
         if self.page.locator("body[data-jp-theme-light=false]").count():
             self.page.evaluate(
-                "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+                "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+                "JupyterLab Light",
             )
             self.page.wait_for_selector("body[data-jp-theme-light=true]", timeout=30_000)
         return self
