@@ -162,7 +162,7 @@ class NotebookPage:
                 "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
                 "JupyterLab Light",
             )
-            self.page.wait_for_selector("body[data-jp-theme-light=true]", timeout=30_000)
+            self.page.wait_for_selector("body[data-jp-theme-light=true]", state="attached", timeout=30_000)
         return self
 
     def wait_for_kernel(self) -> None:
