@@ -6,7 +6,7 @@ stop it, so no ``yield`` may stand inside a context that holds a lock or a chang
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,4 +49,22 @@ def run_to_end(steps: Steps) -> Any:
     for event in steps:
         if isinstance(event, Result):
             return event.value
+    raise RuntimeError("the computation ended without a Result")
+
+
+def result_of(steps: Steps) -> Generator[Progress, None, Any]:
+    """The result of a computation inside another one: ``value = yield from result_of(steps)``.
+
+    Its progress is passed on; its previews, which show only a part of the outer picture, are not.
+
+    Raises
+    ------
+    RuntimeError
+        If the computation ends without a result.
+    """
+    for event in steps:
+        if isinstance(event, Result):
+            return event.value
+        if isinstance(event, Progress):
+            yield event
     raise RuntimeError("the computation ended without a Result")

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nbviz.core.errors import ModelError
-from nbviz.core.events import Result, Steps, run_to_end
+from nbviz.core.events import Result, Steps, result_of, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.attention import read_specimen
 from nbviz.methods.attention_change import Change, Heads, check_columns, check_temperature, heads_by_layer
@@ -143,7 +143,7 @@ class AttentionEditor:
             if self._specimen is not None:
                 self._baseline, self._sites = self._specimen.run()
             else:
-                self._baseline = yield from _passed(
+                self._baseline = yield from result_of(
                     decode_steps(self._network, self._inputs, **self._parameters)
                 )
             self._version = version
@@ -194,12 +194,12 @@ class AttentionEditor:
             "ablate": heads_by_layer("ablate", ablate, 1, n_heads).get(0, ()),
         }
         run = {**self._parameters, **change}
-        changed = yield from _passed(decode_steps(self._network, self._inputs, **run))
+        changed = yield from result_of(decode_steps(self._network, self._inputs, **run))
         along = changed
         if changed.output_ids != baseline.output_ids:
             run["force"] = dict(enumerate(baseline.output_ids))
             run["max_steps"] = len(baseline.output_ids)
-            along = yield from _passed(decode_steps(self._network, self._inputs, **run))
+            along = yield from result_of(decode_steps(self._network, self._inputs, **run))
         yield Result(EditedAttention(changed, baseline, self._effect(baseline, along)))
 
     def _effect(self, before: Attention, after: Attention) -> Effect:
@@ -237,12 +237,3 @@ def edit_attention(
     """
     editor = AttentionEditor(network, inputs, **parameters)
     return editor.edit(temperature=temperature, mask=mask, uniform=uniform, ablate=ablate, group=group)
-
-
-def _passed(steps: Steps) -> Any:
-    """Hand on what a computation says, and return its result instead of yielding it."""
-    for event in steps:
-        if isinstance(event, Result):
-            return event.value
-        yield event
-    raise RuntimeError("the computation ended without a Result")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nbviz.core.errors import unknown_name
-from nbviz.core.events import Progress, Result, Steps
+from nbviz.core.events import Progress, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.methods.cell_annotations import AUC
 from nbviz.methods.cell_ranking import AnnotatedText, CellRanking, cell_ranking_steps
@@ -127,7 +127,7 @@ class CellReadings:
         def keep(part: States) -> tuple[NDArray, list[str]]:
             return side_by_side(part, source), part.tokens or [str(i) for i in range(len(part))]
 
-        pieces = yield from _last(read_steps(network, given, keep, f"reading: {name}"))
+        pieces = yield from result_of(read_steps(network, given, keep, f"reading: {name}"))
         tokens = [token for _, tokens in pieces for token in tokens]
         own = self.annotations
         if not callable(own):
@@ -170,14 +170,3 @@ def layers_with(states: States, source: str) -> list[str]:
 def side_by_side(states: States, source: str) -> NDArray[np.float32]:
     """One kind of state of all layers that have it, (time, cells)."""
     return np.concatenate([states.source(source, name) for name in layers_with(states, source)], axis=1)
-
-
-def _last(steps: Steps) -> Any:
-    """The result of ``steps``; its progress is passed on."""
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value

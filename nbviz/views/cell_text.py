@@ -12,7 +12,7 @@ from typing import Any
 import traitlets as t
 
 from nbviz.core.errors import unknown_name
-from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
+from nbviz.core.events import Preview, Progress, Result, Steps, result_of, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.cell_ranking import MEASURES, CellRanking
 from nbviz.methods.cell_readings import CellReadings, RankedText, layers_with
@@ -281,7 +281,7 @@ class CellText(View):
         _refuse_empty(given)
         key = (text, network.version)
         if self._states is None or self._states[0] != key:
-            states = yield from _last(states_steps(network, given))
+            states = yield from result_of(states_steps(network, given))
             self._states = (key, states)
         return self._states[1]
 
@@ -340,14 +340,3 @@ class CellText(View):
 def _refuse_empty(given: Any) -> None:
     if isinstance(given, str) and not given:
         raise ValueError("the text is empty: there is nothing to show. Type something, or set view.text.")
-
-
-def _last(steps: Steps) -> Any:
-    """The result of ``steps``; its progress is passed on."""
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value

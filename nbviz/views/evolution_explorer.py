@@ -14,7 +14,7 @@ import numpy as np
 import traitlets as t
 
 from nbviz.core.errors import unknown_name
-from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.events import Preview, Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.core.recording import class_labels
 from nbviz.core.samples import Samples
@@ -30,6 +30,7 @@ from nbviz.methods.trails import trails
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of
 from nbviz.views.frames import Frame
+from nbviz.views.points import packed_sprite
 from nbviz.views.traits import Indices
 
 POINTS_PER_STEP = 8
@@ -211,7 +212,7 @@ class EvolutionExplorer(View):
             steps = layer_activations_steps(
                 network, samples, reduce=params.reduce, n_samples=params.n_samples
             )
-        frames: FrameActivations = yield from _last(steps)
+        frames: FrameActivations = yield from result_of(steps)
         if not self._has_sent_sprite:
             self._send_sprite(samples)
         labels = class_labels(samples)
@@ -264,10 +265,7 @@ class EvolutionExplorer(View):
 
     def _send_sprite(self, samples: Samples) -> None:
         self._has_sent_sprite = True
-        sprite = samples.sprite()
-        if sprite is not None:
-            shape = {"columns": sprite.columns, "width": sprite.width, "height": sprite.height}
-            self.publish(thumbnails={"png": sprite.png, **shape})
+        self.publish(thumbnails=packed_sprite(samples))
 
     def encode(self, value: EvolutionPicture) -> Frame:
         maps, frames = value.evolution, value.frames
@@ -390,13 +388,3 @@ def _state_dicts(checkpoints: Mapping[int, Any]) -> dict[int, Any]:
 
 def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:
     return None if values is None else [float(v) if np.isfinite(v) else None for v in values]
-
-
-def _last(steps: Steps) -> Any:
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value

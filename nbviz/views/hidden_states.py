@@ -13,7 +13,7 @@ import numpy as np
 import traitlets as t
 
 from nbviz.core.errors import ModelError, unknown_name
-from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.events import Preview, Result, Steps, result_of, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.annotation_enrichment import Enrichment, enrichment_steps
 from nbviz.methods.cell_selection import CellSelection
@@ -213,7 +213,7 @@ class HiddenStates(View):
                     "the text is empty: there is nothing to show. Give a text of one token or more."
                 )
             short = given[:4] if isinstance(given, str) or getattr(given, "ndim", 1) == 1 else given
-            states = _run(states_steps(self._network, short))
+            states = run_to_end(states_steps(self._network, short))
         names = list(dict.fromkeys(name for layer in states.layers for name in states.names(layer)))
         if "tanh cell" in names:
             names = ["tanh cell", *(name for name in names if name not in ("tanh cell", "cell"))]
@@ -324,7 +324,7 @@ class HiddenStates(View):
             raise ValueError("the text is empty: there is nothing to show. Type something, or set view.text.")
         key = (text, network.version)
         if self._states is None or self._states[0] != key:
-            states = yield from _last(states_steps(network, given))
+            states = yield from result_of(states_steps(network, given))
             self._states = (key, states)
         return self._states[1]
 
@@ -351,7 +351,7 @@ class HiddenStates(View):
                 signed=track.signed,
                 scale=track.scale,
             )
-            corpus = yield from _last(steps)
+            corpus = yield from result_of(steps)
         old, self._corpus = self._corpus, (key, corpus)
         if old is not None:
             old[1].close()
@@ -386,14 +386,14 @@ class HiddenStates(View):
         kinds = {name: "scalar" for name, values in notes.items() if values.dtype.kind in "iuf"}
         sets = int(np.clip(RANDOM_SECONDS / max(matches.seconds, 1e-4), *RANDOM_SETS))
         steps = enrichment_steps(matches, notes, corpus.store, sets, seed, kinds=kinds)
-        return replace(picture, enriched=(yield from _last(steps)))
+        return replace(picture, enriched=(yield from result_of(steps)))
 
     def _intervened(self, params: SimpleNamespace, states: States) -> Any:
         network = self._network
         if network is None:
             raise ModelError("these states were computed elsewhere: there is no model to switch cells off in")
         return (
-            yield from _last(
+            yield from result_of(
                 intervention_steps(
                     network,
                     states,
@@ -478,26 +478,6 @@ class HiddenStates(View):
         self._corpus_notes = None
         self.track = {}
         self.specimen = {}
-
-
-def _last(steps: Steps) -> Any:
-    """The result of ``steps``; its progress is passed on."""
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value
-
-
-def _run(steps: Steps) -> States:
-    value = None
-    for event in steps:
-        if isinstance(event, Result):
-            value = event.value
-    assert isinstance(value, States)
-    return value
 
 
 def _symbols(network: Network | None, states: States) -> list[str]:

@@ -24,6 +24,7 @@ from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.views.base import View
 from nbviz.views.columns import RESERVED, class_column, columns_of, number_column
 from nbviz.views.frames import Frame
+from nbviz.views.points import packed_sprite, quantise
 from nbviz.views.traits import Indices
 
 _MOST_NAMES = 20_000
@@ -252,16 +253,8 @@ class LayerExplorer(View):
     def _send_sprite(self) -> None:
         """Thumbnails follow the first picture; it does not wait for them."""
         self._sprite_is_due = False
-        sprite = self._specimen.samples.sprite() if self._specimen is not None else None
-        if sprite is not None:
-            self.publish(
-                thumbnails={
-                    "png": sprite.png,
-                    "columns": sprite.columns,
-                    "width": sprite.width,
-                    "height": sprite.height,
-                }
-            )
+        if self._specimen is not None:
+            self.publish(thumbnails=packed_sprite(self._specimen.samples))
 
     def encode(self, value: LayerMap) -> Frame:
         embedding = value.embedding
@@ -398,11 +391,3 @@ class LayerExplorer(View):
         self._neighbours = NeighbourCache()
         self._predictions_shown = None
         self.specimen = self.thumbnails = self.predictions_sent = {}
-
-
-def quantise(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Positions as uint16 over their extent [x0, y0, x1, y1]: 4 bytes a point, finer than any screen."""
-    low, high = positions.min(0).astype(np.float64), positions.max(0).astype(np.float64)
-    span = np.where(high > low, high - low, 1.0)
-    packed = np.round((positions - low) / span * 65535).astype(np.uint16)
-    return packed.ravel(), [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])]

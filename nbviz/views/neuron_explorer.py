@@ -13,7 +13,7 @@ import numpy as np
 import traitlets as t
 
 from nbviz.core.errors import unknown_name
-from nbviz.core.events import Preview, Progress, Result, Steps
+from nbviz.core.events import Preview, Progress, Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, class_labels, spread
 from nbviz.core.samples import Samples
@@ -30,7 +30,7 @@ from nbviz.methods.unit_activity import (
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of
 from nbviz.views.frames import Frame
-from nbviz.views.layer_explorer import quantise
+from nbviz.views.points import packed_sprite, quantise
 from nbviz.views.traits import Indices
 
 
@@ -182,7 +182,7 @@ class NeuronExplorer(View):
         samples = specimen.samples
         rows = spread(len(samples), params.n_samples or len(samples))
         reduce = params.reduce if params.layer in self.specimen["maps"] else "flatten"
-        recording: Recording = yield from _last(specimen.record_steps(params.layer, reduce, rows))
+        recording: Recording = yield from result_of(specimen.record_steps(params.layer, reduce, rows))
         array = recording.activations
         labels = class_labels(samples)
         shown = None if labels is None else labels[rows]
@@ -196,12 +196,12 @@ class NeuronExplorer(View):
         units = neuron_projection_steps(array, method=params.method, seed=params.seed)
         units = self._keeping("units", (*what, params.method, params.seed), units)
         # The unit map is quick: it stands from its first preview on, while the samples' map still moves.
-        unit_map: NeuronProjection = yield from _last(units)
+        unit_map: NeuronProjection = yield from result_of(units)
         told: Discriminative | None = None
         if params.colour_units == "class":
             if shown is None:
                 raise ValueError("to colour units by class the samples need labels that are classes")
-            told = yield from _last(
+            told = yield from result_of(
                 self._keeping(
                     "told", (*what, params.seed), discriminative_steps(array, shown, seed=params.seed)
                 )
@@ -253,10 +253,7 @@ class NeuronExplorer(View):
 
     def _send_sprite(self, samples: Samples) -> None:
         self._has_sent_sprite = True
-        sprite = samples.sprite()
-        if sprite is not None:
-            shape = {"columns": sprite.columns, "width": sprite.width, "height": sprite.height}
-            self.publish(thumbnails={"png": sprite.png, **shape})
+        self.publish(thumbnails=packed_sprite(samples))
 
     def encode(self, value: NeuronPicture) -> Frame:
         samples, sample_extent = quantise(value.samples.positions)
@@ -343,13 +340,3 @@ class NeuronExplorer(View):
         self._kept = {}
         self._cache = NeighbourCache()
         self.specimen = self.thumbnails = {}
-
-
-def _last(steps: Steps) -> Any:
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value

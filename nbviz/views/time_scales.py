@@ -12,7 +12,7 @@ from typing import Any
 
 import traitlets as t
 
-from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
+from nbviz.core.events import Preview, Progress, Result, Steps, result_of, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.bracket_memory import BracketMemory, bracket_memory_steps
 from nbviz.methods.recurrent import states_steps
@@ -176,7 +176,9 @@ class TimeScales(View):
         given = self._sequence(params.text)
         plain = yield from self._plain_states(given, params.text)
         token = params.replacement or _other(given, params.position)
-        changed = yield from _last(states_steps(network, *_changed(network, given, params.position, token)))
+        changed = yield from result_of(
+            states_steps(network, *_changed(network, given, params.position, token))
+        )
         typo = typo_of(
             plain,
             changed,
@@ -245,7 +247,7 @@ class TimeScales(View):
         network = self._model()
         key = (text, network.version)
         if self._plain is None or self._plain[0] != key:
-            self._plain = (key, (yield from _last(states_steps(network, given.values))))
+            self._plain = (key, (yield from result_of(states_steps(network, given.values))))
         return self._plain[1]
 
     def _model(self) -> Network:
@@ -358,14 +360,3 @@ def _changed(network: Network, given: Given, position: int, token: str) -> tuple
                 f"the model has no tokenizer: {token!r} is no token id, a whole number is wanted"
             ) from None
     return (replaced(network, given, position, known).values,)
-
-
-def _last(steps: Steps) -> Any:
-    """The result of ``steps``; its progress is passed on."""
-    value = None
-    for event in steps:
-        if isinstance(event, Progress):
-            yield event
-        elif isinstance(event, Result):
-            value = event.value
-    return value
