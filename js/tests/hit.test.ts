@@ -1,3 +1,4 @@
+import { polygonContains } from "d3-polygon";
 import { describe, expect, it } from "vitest";
 import { HitIndex } from "../src/parts/hit";
 import { combine } from "../src/parts/selection";
@@ -57,6 +58,25 @@ describe("the hit index", () => {
       expect(lassoed.has(i), `point ${i} at ${r}`).toBe(r > 5 && r < 12);
     }
     expect(lassoed.size).toBeGreaterThan(100);
+  });
+
+  it("finds what a test of every point finds, also for outlines that cross themselves and leave the data", () => {
+    const corners = points(30 * 12, 3);
+    let most = 0;
+    for (let q = 0; q < 30; q++) {
+      const polygon: [number, number][] = Array.from({ length: 3 + (q % 10) }, (_, k) => [
+        1.2 * corners[2 * (12 * q + k)],
+        1.2 * corners[2 * (12 * q + k) + 1],
+      ]);
+      if (q % 3 === 0) polygon[1] = [polygon[0][0], polygon[1][1]]; // an upright edge
+      if (q % 4 === 0) polygon[2] = [polygon[2][0], polygon[1][1]]; // and a level one
+      const expected: number[] = [];
+      for (let i = 0; i < xy.length / 2; i++)
+        if (polygonContains(polygon, [xy[2 * i], xy[2 * i + 1]])) expected.push(i);
+      expect(Array.from(index.inside(polygon)), `polygon ${q}`).toEqual(expected);
+      most = Math.max(most, expected.length);
+    }
+    expect(most).toBeGreaterThan(300);
   });
 
   it("finds nothing in a lasso of fewer than three corners", () => {

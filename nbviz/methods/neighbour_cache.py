@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbviz.core.events import Progress
+from nbviz.methods.landmark_map import MORE, Landmarks, landmark_steps
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours_steps
 from nbviz.methods.principal_components import principal_components_steps
-from nbviz.methods.tsne import affinities
+from nbviz.methods.tsne import MANY, affinities
 
 METRICS = ("euclidean", "cosine", "correlation")
 REDUCE_ABOVE = 512  # features
@@ -57,17 +58,38 @@ class Prepared:
     _graph: NeighbourGraph | None = None
     _activation_graph: NeighbourGraph | None = None
     _joint: tuple[float, Any] | None = None
+    _points: NDArray[Any] | None = None  # where they are few numbers a sample; else they are made again
+    _landmarks: dict[int, Landmarks] = field(default_factory=dict)
+
+    def point_steps(self, array: NDArray[Any]) -> Generator[Progress, None, NDArray[Any]]:
+        """The samples in the space that t-SNE sees."""
+        if self._points is not None:
+            return self._points
+        points = unit_rows(array, self.metric)
+        self.n_zero_rows = int((~points.any(axis=1)).sum()) if self.metric != "euclidean" else 0
+        components = yield from principal_components_steps(
+            points,
+            self.reduced_to or 2,
+            fit_rows=MORE if len(points) > MANY else None,  # the first map of many must not wait
+            tolerance=1e-3,
+        )
+        self.start = components.positions[:, :2]
+        if not self.reduced_to:
+            return points
+        self.kept_variance = float(components.explained_variance_ratio.sum())
+        self._points = components.positions
+        return self._points
+
+    def landmark_steps(self, points: NDArray[Any], count: int) -> Generator[Progress, None, Landmarks]:
+        """So many of the samples that stand for all, and which of them each one is nearest to."""
+        if count not in self._landmarks:
+            self._landmarks[count] = yield from landmark_steps(points, count, AT_LEAST_NEIGHBOURS)
+        return self._landmarks[count]
 
     def graph_steps(self, array: NDArray[Any], k: int) -> Generator[Progress, None, NeighbourGraph]:
         """At least ``k`` neighbours of every sample in the space that t-SNE sees."""
         if self._graph is None or self._graph.k < k:
-            points = unit_rows(array, self.metric)
-            self.n_zero_rows = int((~points.any(axis=1)).sum()) if self.metric != "euclidean" else 0
-            components = yield from principal_components_steps(points, self.reduced_to or 2, tolerance=1e-3)
-            self.start = components.positions[:, :2]
-            if self.reduced_to:
-                self.kept_variance = float(components.explained_variance_ratio.sum())
-                points = components.positions
+            points = yield from self.point_steps(array)
             k = min(max(k, AT_LEAST_NEIGHBOURS), len(array) - 1)
             self._graph = yield from nearest_neighbours_steps(points, k)
         return self._graph

@@ -84,6 +84,23 @@ def _search_steps(points: NDArray[Any], k: int) -> Generator[Progress, None, Nei
     return NeighbourGraph(indices, distances)
 
 
+def nearest_among_steps(
+    points: NDArray[Any], among: NDArray[Any], k: int
+) -> Generator[Progress, None, NDArray[np.int32]]:
+    """The ``k`` nearest of other points to every point, (n, k), nearest first: yields progress, *returns*."""
+    from sklearn.neighbors import NearestNeighbors
+
+    block = max(1, int(BLOCK_OPERATIONS / (2.0 * len(among) * (points.shape[1] + 200))))
+    index = NearestNeighbors(algorithm="brute").fit(among)
+    found = np.empty((len(points), k), np.int32)
+    for start in range(0, len(points), block):
+        rows = slice(start, start + block)
+        with _search_lock:
+            found[rows] = index.kneighbors(points[rows], k, return_distance=False)
+        yield Progress(min(rows.stop, len(points)), len(points), "nearest landmarks")
+    return found
+
+
 def _wide_steps(points: NDArray[Any], k: int) -> Generator[Progress, None, NeighbourGraph]:
     """All distances by ``|x|^2 + |y|^2 - 2 xy``, a block of features at a time.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
+from nbviz.core.events import Preview, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import (
     check_activations,
     check_choice,
@@ -16,65 +16,19 @@ from nbviz.methods.activation_checks import (
     check_neighbours,
     check_perplexity,
 )
-from nbviz.methods.neighbour_cache import METRICS, NeighbourCache, Prepared
-from nbviz.methods.neighbours import hits, nearest_neighbours
+from nbviz.methods.embedding import Embedding
+from nbviz.methods.landmark_map import TOO_MANY
+from nbviz.methods.neighbour_cache import METRICS, NeighbourCache
+from nbviz.methods.neighbours import hits, nearest_neighbours, nearest_neighbours_steps
 from nbviz.methods.principal_components import PrincipalComponents, principal_components
-from nbviz.methods.tsne import EARLY_ITERATIONS, early_iterations, initial_map, tsne_frames
+from nbviz.methods.tsne import MANY
+from nbviz.methods.tsne_map import tsne_steps
 
 METHODS = ("tsne", "pca")
 # Larger activations are previewed from this many samples, which keeps the first picture below 0.1 s.
 PREVIEW_ROWS = 500
 PREVIEW_ITERATIONS = 2  # on MNIST activations no further from the exact picture than four
 PREVIEW_ALL_BELOW = 1_000_000  # samples times features
-
-
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """A two-dimensional map of samples, and how it was made.
-
-    Attributes
-    ----------
-    positions : ndarray of float32, shape (n_samples, 2)
-        In PCA units of activation; in t-SNE arbitrary (only who is near whom has meaning).
-    method : str
-        ``"tsne"`` or ``"pca"``; the preview of a t-SNE is a PCA.
-    iteration : int
-        t-SNE iterations done (0 for PCA).
-    kl_divergence : float or None
-        What t-SNE minimises, in nats, 0 or more; None for PCA. Comparable at equal perplexity only.
-    explained_variance : tuple of two floats or None
-        PCA: share of the variance along each axis, in [0, 1]; None for t-SNE.
-    n_features : int
-    reduced_to : int or None
-        Dimensions kept by a PCA before t-SNE; None if t-SNE saw all features.
-    neighbourhood_hit : float or None
-        Neighbourhood hit in the map, in [0, 1]; None without labels, and in previews.
-    neighbourhood_hit_activations : float or None
-        The same in activation space, under ``metric``; None without labels, and in previews.
-    k : int
-        Neighbours counted in both hits.
-    perplexity : float or None
-    metric : str or None
-    seed : int or None
-        None, all three, for PCA, which knows none of them.
-    notes : tuple of str
-        What a reader of the picture should be told, in plain words.
-    """
-
-    positions: NDArray[np.float32]
-    method: str
-    iteration: int
-    kl_divergence: float | None
-    explained_variance: tuple[float, float] | None
-    n_features: int
-    reduced_to: int | None
-    neighbourhood_hit: float | None
-    neighbourhood_hit_activations: float | None
-    k: int
-    perplexity: float | None
-    metric: str | None
-    seed: int | None
-    notes: tuple[str, ...]
 
 
 def project_steps(
@@ -95,7 +49,10 @@ def project_steps(
 
     Yields a ``Preview`` of the PCA picture first, then ``Progress``; for t-SNE a ``Preview`` of the map
     about ten times a second; at last the ``Result``. All values are :class:`Embedding`. It may be closed
-    at every ``yield``. The longest stretch without one, on two cores that others used too: 0.6 s for 2,000
+    at every ``yield``. Of more than 20,000 samples a map of 2,000 comes first, with all others placed beside
+    those they are nearest to, and t-SNE of all goes on from there; of more than 100,000 the map of 10,000
+    with the others placed is the result, and its notes say so. The longest stretch
+    without a yield, on two cores that others used too: 0.6 s for 2,000
     samples x 9,408 features, 1.4 s for 10,000 (after scikit-learn's import, 1 to 3 s, once).
 
     Parameters
@@ -152,37 +109,36 @@ def project_steps(
     if method == "pca":
         final = _pca_embedding(principal_components(array, 2), k)
     else:
-        graph = yield from prepared.graph_steps(array, max(int(3 * perplexity), min(k, n_samples - 1)))
-        joint = yield from prepared.joint_steps(graph, perplexity)
         final = replace(
             picture,
             method="tsne",
             explained_variance=None,
-            reduced_to=prepared.reduced_to,
             perplexity=float(perplexity),
             metric=metric,
             seed=seed,
-            notes=_tsne_notes(prepared, n_features, n_iter),
         )
-        for frame in tsne_frames(
-            joint, initial_map(prepared.start, seed), n_iter, frame_every=frame_every, n_jobs=n_jobs
-        ):
-            final = replace(
-                final,
-                positions=frame.positions,
-                iteration=frame.iteration,
-                kl_divergence=frame.kl_divergence,
-            )
-            yield Preview(final)
-            yield Progress(frame.iteration, n_iter, "t-SNE")
-    if codes is not None:
-        in_map = nearest_neighbours(final.positions, k)
-        in_activations = yield from prepared.activation_graph_steps(array, k)
-        final = replace(
+        final = yield from tsne_steps(
+            array,
             final,
-            neighbourhood_hit=float(hits(in_map, codes).mean()),
-            neighbourhood_hit_activations=float(hits(in_activations, codes).mean()),
+            prepared,
+            least_neighbours=min(k, n_samples - 1),
+            n_iter=n_iter,
+            frame_every=frame_every,
+            n_jobs=n_jobs,
         )
+    if codes is not None:
+        if n_samples > MANY:
+            in_map = yield from nearest_neighbours_steps(final.positions, k)
+        else:
+            in_map = nearest_neighbours(final.positions, k)
+        final = replace(final, neighbourhood_hit=float(hits(in_map, codes).mean()))
+        if n_samples > TOO_MANY:
+            note = f"neighbourhood hit in activation space not measured: {n_samples:,} samples are too many"
+            final = replace(final, notes=(*final.notes, note))
+            yield Result(final)
+            return
+        in_activations = yield from prepared.activation_graph_steps(array, k)
+        final = replace(final, neighbourhood_hit_activations=float(hits(in_activations, codes).mean()))
         if not prepared.hits_are_exact(n_samples):
             note = (
                 f"neighbourhood hit in activation space measured on {prepared.reduced_to} principal "
@@ -217,20 +173,3 @@ def _pca_embedding(components: PrincipalComponents, k: int) -> Embedding:
         seed=None,
         notes=(fitted,) if n_fitted < n_samples else (),
     )
-
-
-def _tsne_notes(prepared: Prepared, n_features: int, n_iter: int) -> tuple[str, ...]:
-    notes = []
-    if prepared.reduced_to:
-        notes.append(
-            f"PCA from {n_features} to {prepared.reduced_to} dimensions before t-SNE "
-            f"({prepared.kept_variance:.0%} of the variance)"
-        )
-    if prepared.n_zero_rows:
-        notes.append(
-            f"{prepared.n_zero_rows} samples have no direction (all features zero or equal): "
-            f"their {prepared.metric} distance is undefined; here all that have one are equally far from them"
-        )
-    if early_iterations(n_iter) < EARLY_ITERATIONS:
-        notes.append(f"{n_iter} iterations are few: the map may not have settled (750 are usual)")
-    return tuple(notes)

@@ -15,6 +15,10 @@ from nbviz.methods.neighbours import NeighbourGraph
 EARLY_EXAGGERATION = 12.0
 EARLY_ITERATIONS = 250
 SECONDS_PER_FRAME = 0.1
+# Each frame costs an evaluation of the divergence: with many samples a good part of an iteration.
+ITERATIONS_PER_FRAME_OF_MANY = 10
+MANY = 20_000
+"""Samples above which a map of some of them comes first, and pictures come less often."""
 # The FFT gradient costs about 2.6 us * (map width)^2, Barnes-Hut about 3.3 us * samples (measured, one
 # thread). Early exaggeration, where maps are small, took 1.7 times (4,000 samples) to 4 times (10,000) as
 # long by Barnes-Hut.
@@ -78,7 +82,8 @@ def tsne_frames(
     n_iter : int
         Early exaggeration included.
     frame_every : int, optional
-        Iterations between frames. Default: as many as fit in a tenth of a second.
+        Iterations between frames. Default: as many as fit in a tenth of a second, of more than 20,000
+        samples at least 10.
     """
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PrecomputedAffinities
@@ -108,7 +113,8 @@ def tsne_frames(
             divergence = float(embedding.kl_divergence) / exaggeration - np.log(exaggeration)
             yield Frame(done, np.array(embedding, dtype=np.float32), divergence)
             per_iteration = (time.perf_counter() - began) / size
-            size = frame_every or max(1, round(SECONDS_PER_FRAME / per_iteration))
+            least = ITERATIONS_PER_FRAME_OF_MANY if len(start) > MANY else 1
+            size = frame_every or max(least, round(SECONDS_PER_FRAME / per_iteration))
         joint.data /= exaggeration
 
 

@@ -77,21 +77,66 @@ export class HitIndex {
     return best;
   }
 
-  /** The points inside a closed polygon of data coordinates, in ascending order. */
+  /**
+   * The points inside a closed polygon of data coordinates, in ascending order. Points are tested one by one
+   * only in cells that the outline touches; between them a whole run of cells is in or out.
+   */
   inside(polygon: [number, number][]): Int32Array {
     if (polygon.length < 3) return new Int32Array(0);
-    const xs = polygon.map((p) => p[0]);
-    const ys = polygon.map((p) => p[1]);
-    const [x0, y0, x1, y1] = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+    const border = this.outline(polygon);
     const found: number[] = [];
     const point: [number, number] = [0, 0];
-    this.visit(x0, y0, x1, y1, (i) => {
-      point[0] = this.xy[2 * i];
-      point[1] = this.xy[2 * i + 1];
-      if (point[0] < x0 || point[0] > x1 || point[1] < y0 || point[1] > y1) return;
-      if (polygonContains(polygon, point)) found.push(i);
-    });
+    const contains = (x: number, y: number) => {
+      point[0] = x;
+      point[1] = y;
+      return polygonContains(polygon, point);
+    };
+    for (let row = 0; row < this.rows; row++) {
+      let isIn: boolean | null = null; // of the run of cells since the last that the outline touches
+      for (let column = 0; column < this.columns; column++) {
+        const cell = row * this.columns + column;
+        const first = this.start[cell];
+        const end = this.start[cell + 1];
+        if (border[cell]) {
+          isIn = null;
+          for (let j = first; j < end; j++) {
+            const i = this.order[j];
+            if (contains(this.xy[2 * i], this.xy[2 * i + 1])) found.push(i);
+          }
+        } else {
+          isIn ??= contains(
+            this.extent[0] + (column + 0.5) * this.cell,
+            this.extent[1] + (row + 0.5) * this.cell,
+          );
+          if (isIn) for (let j = first; j < end; j++) found.push(this.order[j]);
+        }
+      }
+    }
     return Int32Array.from(found).sort();
+  }
+
+  /** Which cells the outline of a polygon touches, 1 or 0. What lies beyond the grid touches its edge cells. */
+  private outline(polygon: [number, number][]): Uint8Array {
+    const border = new Uint8Array(this.columns * this.rows);
+    const slack = 1e-6 * this.cell; // rounding must not move a point across an edge
+    for (let p = 0; p < polygon.length; p++) {
+      const a = polygon[p];
+      const b = polygon[(p + 1) % polygon.length];
+      const [low, high] = a[1] <= b[1] ? [a, b] : [b, a];
+      const slope = high[1] > low[1] ? (high[0] - low[0]) / (high[1] - low[1]) : 0;
+      const last = this.row(high[1] + slack);
+      for (let row = this.row(low[1] - slack); row <= last; row++) {
+        // The part of the edge within this row; rows at the rim also stand for all beyond.
+        const bottom = row === 0 ? -Infinity : this.extent[1] + row * this.cell - slack;
+        const top = row === this.rows - 1 ? Infinity : this.extent[1] + (row + 1) * this.cell + slack;
+        const at = (y: number) => low[0] + slope * (Math.min(Math.max(y, low[1]), high[1]) - low[1]);
+        const ends = slope === 0 && low[1] === high[1] ? [low[0], high[0]] : [at(bottom), at(top)];
+        const until = this.column(Math.max(...ends) + slack);
+        for (let column = this.column(Math.min(...ends) - slack); column <= until; column++)
+          border[row * this.columns + column] = 1;
+      }
+    }
+    return border;
   }
 
   /** The next point from point `from` in the direction (dx, dy), for the arrow keys; null at the edge. */

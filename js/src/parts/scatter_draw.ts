@@ -27,6 +27,8 @@ export interface Ink {
 const FADED = Math.round(0.26 * FULL);
 /** Up to here every point gets a rim in the page's colour, which keeps overlapping points apart. */
 const RIMS_UP_TO = 6000;
+/** Beyond, a point is a plain square of a few pixels: nobody sees that its edge is not smooth. */
+const DOTS_BEYOND = 200_000;
 
 /** Radius of a point in CSS pixels: smaller where there are many, a little larger when zoomed in. */
 export function pointRadius(count: number, k: number): number {
@@ -64,6 +66,29 @@ export class PointPainter {
     const { xy, colours, shapes, flags } = points;
     const fade = points.selectedCount > 0 ? FADED : FULL;
 
+    const dots = (wanted: number, side: number, strength: number) => {
+      // Signed numbers: opaque colours as unsigned ones are beyond the engine's small integers.
+      const [ink, page] = [
+        new Int32Array(colours.buffer, colours.byteOffset, count),
+        new Int32Array(pixels.buffer),
+      ];
+      const [s, x0, y0] = [scale / STEPS, ox / STEPS, oy / STEPS];
+      const [most, lowest] = [right / STEPS, bottom / STEPS];
+      for (let i = 0; i < count; i++) {
+        if (flags[i] !== wanted) continue;
+        const px = x0 + s * xy[2 * i];
+        const py = y0 - s * xy[2 * i + 1];
+        if (!(px >= edge && px < most && py >= edge && py < lowest)) continue;
+        const fill = strength === FULL ? ink[i] : mix(background, ink[i], strength);
+        let at = (py | 0) * stride + (px | 0);
+        if (side === 1) {
+          page[at] = fill;
+          continue;
+        }
+        for (let row = 0; row < side; row++, at += stride)
+          for (let column = 0; column < side; column++) page[at + column] = fill;
+      }
+    };
     const pass = (wanted: number, r: number, outlineWidth: number, outline: number, strength: number) => {
       const cross = (wanted & MARKED) !== 0;
       const kinds = [0, 1, 2, 3, 4].map((shape) =>
@@ -84,12 +109,16 @@ export class PointPainter {
       }
     };
     // Crosses above discs, selected above all.
-    pass(0, radius, rim, background, fade);
+    const side = Math.max(1, Math.round(Math.sqrt(Math.PI) * radius)); // a square of the disc's area
+    const many = count > DOTS_BEYOND;
+    if (many) dots(0, side, fade);
+    else pass(0, radius, rim, background, fade);
     const arms = Math.max(radius * 1.4, 2.3 * ratio); // a smaller cross is a blot
-    pass(MARKED, arms, Math.min(1.2 * ratio, 0.35 * arms), background, fade);
+    pass(MARKED, arms, many ? 0 : Math.min(1.2 * ratio, 0.35 * arms), background, fade);
     if (points.selectedCount > 0) {
       const line = pack(ink.dark ? [255, 255, 255] : [20, 22, 26]);
-      pass(SELECTED, bold, 1.1 * ratio, line, FULL);
+      if (points.selectedCount > DOTS_BEYOND / 10 && many) dots(SELECTED, side + 1, FULL);
+      else pass(SELECTED, bold, 1.1 * ratio, line, FULL);
       pass(SELECTED | MARKED, bold * 1.3, 1.1 * ratio, line, FULL);
     }
     context.putImageData(image, -pad, -pad, pad, pad, width, height);

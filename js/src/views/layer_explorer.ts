@@ -40,7 +40,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let sprite: Sprite | null = null;
   let meta: MapMeta | null = null;
   let rows: Int32Array = new Int32Array(0);
-  let place = new Map<number, number>(); // row of a sample → its point
+  let place: Int32Array = new Int32Array(0); // row of a sample → its point, -1 where it is not shown
   let coloured: Coloured | null = null;
   let selection: Int32Array = new Int32Array(0);
   let lasso = false;
@@ -146,7 +146,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const changed = given ? !same(given, rows) : rows.length !== count || rows.length !== total;
     if (changed) {
       rows = given ?? Int32Array.from({ length: count }, (_, i) => i);
-      place = new Map(Array.from(rows, (row, point) => [row, point]));
+      place = new Int32Array(total).fill(-1);
+      for (let point = 0; point < rows.length; point++) place[rows[point]] = point;
     }
     scatter.setPositions(positions, { extent: meta.extent });
     if (changed) {
@@ -203,8 +204,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function showSelection(): void {
-    const points = Array.from(selection, (row) => place.get(row)).filter((point) => point !== undefined);
-    scatter.setSelection(Int32Array.from(points));
+    scatter.setSelection(selection.map((row) => place[row] ?? -1).filter((point) => point >= 0));
     showStrip();
   }
 

@@ -1,0 +1,86 @@
+"""A first map of many samples: t-SNE of a few of them, and every other one beside the few it is most like."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbviz.core.events import Progress
+from nbviz.core.recording import spread
+from nbviz.methods.neighbours import NeighbourGraph, nearest_among_steps, nearest_neighbours_steps
+
+TOO_MANY = 100_000
+"""Samples above which the map of all is not attempted: its neighbours alone would take minutes."""
+
+FEW, MORE = 2_000, 10_000
+"""Landmarks of the first map, and of the final one where the samples are too many."""
+
+PLACED_BY = 10
+"""Landmarks that say where a sample belongs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Some samples that stand for all.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        Which samples they are, evenly spread.
+    graph : NeighbourGraph
+        Their neighbours among themselves.
+    near : ndarray of int32, shape (n_samples, PLACED_BY)
+        The landmarks that each sample is nearest to, as numbers of ``rows``.
+    """
+
+    rows: NDArray[np.int64]
+    graph: NeighbourGraph
+    near: NDArray[np.int32]
+
+    def place_all(self, positions: NDArray[Any]) -> NDArray[np.float32]:
+        """Where all samples lie in a map of the landmarks, (n_samples, 2): each in the median of those it is
+        nearest to, as openTSNE's ``prepare_partial`` begins; the landmarks stay in their own places."""
+        placed = np.median(positions[self.near], axis=1).astype(np.float32)
+        placed[self.rows] = positions
+        return placed
+
+
+def landmark_steps(points: NDArray[Any], count: int, k: int) -> Generator[Progress, None, Landmarks]:
+    """Choose landmarks and find what is near them: yields progress, *returns* (``yield from``).
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_samples, n_features)
+        In the space that t-SNE sees.
+    count : int
+        Landmarks.
+    k : int
+        Neighbours of each landmark among the others.
+    """
+    rows = spread(len(points), count)
+    chosen = np.ascontiguousarray(points[rows])
+    graph = yield from nearest_neighbours_steps(chosen, min(k, len(rows) - 1))
+    near = yield from nearest_among_steps(points, chosen, min(PLACED_BY, len(rows)))
+    return Landmarks(rows, graph, near)
+
+
+class Pacer:
+    """Says when the next picture of all may be made, so that placing takes a fifth of the time at most."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def place(self, landmarks: Landmarks, positions: NDArray[Any]) -> NDArray[np.float32] | None:
+        """All samples, or None if it is too early."""
+        began = time.perf_counter()
+        if began < self._next:
+            return None
+        placed = landmarks.place_all(positions)
+        ended = time.perf_counter()
+        self._next = ended + 4 * (ended - began)
+        return placed
