@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, spread
 from nbviz.core.samples import Samples
-from nbviz.core.specimen import ModelSpecimen
+from nbviz.core.specimen import ModelSpecimen, samples_token
 from nbviz.core.version import fingerprint, structure
 from nbviz.methods.layer_map import true_outputs
 
@@ -102,7 +101,7 @@ def checkpoint_activations_steps(
         yield Progress(done, len(epochs), "checkpoints")
         weights = fingerprint(list(network.checkpoints[epoch].values()))
         settings = hash(structure(network.module))
-        key = ("epoch", epoch, weights, settings, _token(samples), layer, reduce, rows.tobytes())
+        key = ("epoch", epoch, weights, settings, samples_token(samples), layer, reduce, rows.tobytes())
         array, classes = network.cache.get((*key, "activations")), network.cache.get((*key, "classes"))
         if array is None or classes is None:
             then = network.at_epoch(epoch)
@@ -191,11 +190,3 @@ def layer_activations_steps(
 def layer_activations(network: Network | nn.Module, samples: Any, *arguments: Any, **options: Any) -> Any:
     """:func:`layer_activations_steps`, run to the end: a :class:`FrameActivations`."""
     return run_to_end(layer_activations_steps(network, samples, *arguments, **options))
-
-
-_tokens: weakref.WeakKeyDictionary[Samples, object] = weakref.WeakKeyDictionary()
-
-
-def _token(samples: Samples) -> object:
-    """A key that stands for these samples and is never used again for others."""
-    return _tokens.setdefault(samples, object())

@@ -11,6 +11,7 @@ from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recording import Predictions, Recording, class_labels, spread
 from nbviz.core.specimen import Specimen
 from nbviz.methods.projection import Embedding, project_steps
+from nbviz.methods.tsne import MANY
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,8 @@ class LayerMap:
         Share of ``rows`` whose prediction is their label, 0 to 1; None without labels or predictions.
     notes : tuple of str
         What a reader of the picture should be told, in plain words.
+    epoch : int or None
+        The checkpoint whose weights it shows; None for the model as it is.
     """
 
     layer: str
@@ -38,6 +41,7 @@ class LayerMap:
     predictions: Predictions | None
     accuracy: float | None
     notes: tuple[str, ...]
+    epoch: int | None = None
 
 
 def layer_map_steps(
@@ -96,6 +100,8 @@ def layer_map_steps(
             recording = event.value
     assert recording is not None
     shown = None if labels is None else labels[rows]
+    if len(rows) > MANY:
+        projection = {"n_jobs": -1, **projection}  # minutes of work: the last digits may then differ
     for event in _named(project_steps(recording.activations, shown, **projection), layer):
         if isinstance(event, Preview | Result):
             yield type(event)(picture(recording, event.value))

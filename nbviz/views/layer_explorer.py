@@ -6,25 +6,30 @@ The other half is js/src/views/layer_explorer.ts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
+from nbviz.core.checkpoints import with_checkpoints
 from nbviz.core.errors import ModelError, UnknownName, unknown_name
-from nbviz.core.events import Preview, Steps
+from nbviz.core.events import Preview, Result, Steps
+from nbviz.core.function_layers import FunctionSpecimen
 from nbviz.core.network import Network
 from nbviz.core.recording import Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
-from nbviz.methods.layer_map import LayerMap, layer_map_steps, true_outputs
+from nbviz.methods.layer_map import LayerMap, layer_map_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
+from nbviz.methods.turn import Turner
 from nbviz.views.base import View
-from nbviz.views.columns import RESERVED, class_column, columns_of, number_column
+from nbviz.views.columns import RESERVED, columns_of
 from nbviz.views.frames import Frame
-from nbviz.views.points import packed_sprite, quantise
+from nbviz.views.layer_explorer_frame import encode_map, prediction_columns
+from nbviz.views.points import packed_sprite
 from nbviz.views.traits import Indices
 
 _MOST_NAMES = 20_000
@@ -45,6 +50,13 @@ class LayerExplorer(View):
         Labels, for colours, neighbourhood hit and accuracy.
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
+    checkpoints : mapping of int to state dict or model, optional
+        Weights by epoch, for the trait ``epoch``; also as ``Network(model, checkpoints=...)``. How the map
+        changes over all epochs, with the paths of the samples, is shown by
+        :class:`~nbviz.EvolutionExplorer`.
+    layers : mapping of str to callable, optional
+        Further layers, computed from the samples and not by the model: each function takes a batch of raw
+        samples and returns an array, tensor or sparse matrix, a row for each.
     **traits
         Any trait below, for example ``layer="conv2"`` or ``perplexity=50``.
 
@@ -69,6 +81,10 @@ class LayerExplorer(View):
 
     layer = t.Unicode("").tag(sync=True, parameter=True)
     """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
+
+    epoch = t.Int(None, allow_none=True).tag(sync=True, parameter=True)
+    """Checkpoint whose weights are used; None for the model as it is now. Maps of two epochs are turned so as
+    to lie alike."""
 
     reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
     """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of hidden
@@ -111,13 +127,26 @@ class LayerExplorer(View):
     """All samples in one small PNG. Not to be set."""
 
     def __init__(
-        self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
+        self,
+        model: Any,
+        X: Any = None,
+        y: Any = None,
+        *,
+        max_samples: int | None = None,
+        checkpoints: Mapping[int, Any] | None = None,
+        layers: Mapping[str, Any] | None = None,
+        **traits: Any,
     ) -> None:
         network = Network.of(model)
         if X is None:
             raise TypeError("LayerExplorer(model, X, y): the samples X are missing")
+        if checkpoints is not None:
+            network = with_checkpoints(network, checkpoints)
         samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
-        self._begin(ModelSpecimen(network, samples), traits)
+        if layers is None:
+            self._begin(ModelSpecimen(network, samples), traits)
+        else:
+            self._begin(FunctionSpecimen(network, samples, layers), traits)
 
     @classmethod
     def from_activations(
@@ -168,6 +197,7 @@ class LayerExplorer(View):
 
     def _begin(self, specimen: Specimen, traits: dict[str, Any], pictures: bool = True) -> None:
         self._specimen: Specimen | None = specimen
+        self._turn = Turner()
         self._neighbours = NeighbourCache()
         self._sprite_is_due = pictures
         self._predictions_shown: Predictions | None = None
@@ -197,6 +227,7 @@ class LayerExplorer(View):
                 "columns": columns,
                 "names": names if names is not None and len(names) <= _MOST_NAMES else None,
                 "pictures": pictures and samples.picture(0) is not None,
+                "epochs": list(specimen.epochs),
             },
         )
 
@@ -214,6 +245,17 @@ class LayerExplorer(View):
         except ModelError:
             return proposal.value  # no layer is known while the model raises; compute() shows its error
 
+    @t.validate("epoch")
+    def _check_epoch(self, proposal: Any) -> int | None:
+        known = self.specimen.get("epochs")
+        if known is None or proposal.value is None or proposal.value in known:
+            return proposal.value
+        if not known:
+            raise t.TraitError(
+                "the network has no checkpoints: LayerExplorer(model, X, y, checkpoints={epoch: weights})"
+            )
+        raise t.TraitError(str(unknown_name("epoch", proposal.value, [str(epoch) for epoch in known])))
+
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
         columns = [*self.specimen.get("columns", {}), *RESERVED[1:]]
@@ -230,9 +272,9 @@ class LayerExplorer(View):
         return rows
 
     def compute(self, params: SimpleNamespace) -> Steps:
-        specimen = self._specimen
-        if specimen is None:
+        if self._specimen is None:
             raise RuntimeError("the view is closed")
+        specimen = self._specimen.at_epoch(params.epoch)
         for event in layer_map_steps(
             specimen,
             params.layer,
@@ -246,7 +288,10 @@ class LayerExplorer(View):
             k=params.k,
             cache=self._neighbours,
         ):
-            yield event
+            if specimen.epochs and isinstance(event, Preview | Result):
+                yield type(event)(self._turn(replace(event.value, epoch=params.epoch)))
+            else:
+                yield event
             if self._sprite_is_due and isinstance(event, Preview):
                 self._send_sprite()
 
@@ -257,52 +302,11 @@ class LayerExplorer(View):
             self.publish(thumbnails=packed_sprite(self._specimen.samples))
 
     def encode(self, value: LayerMap) -> Frame:
-        embedding = value.embedding
-        packed, extent = quantise(embedding.positions)
-        arrays = [packed]
-        if len(value.rows) < self.specimen["n"]:
-            arrays.append(value.rows.astype(np.int32))
-        self._send_predictions(value)
-        return Frame(
-            {
-                "layer": value.layer,
-                "extent": extent,
-                "method": embedding.method,
-                "iteration": embedding.iteration,
-                "kl": embedding.kl_divergence,
-                "variance": embedding.explained_variance,
-                "features": embedding.n_features,
-                "hit": embedding.neighbourhood_hit,
-                "hitActivations": embedding.neighbourhood_hit_activations,
-                "k": embedding.k,
-                "accuracy": value.accuracy,
-                "notes": list(value.notes),
-            },
-            arrays,
-        )
-
-    def _send_predictions(self, value: LayerMap) -> None:
-        predictions = value.predictions
-        if predictions is None or predictions is self._predictions_shown:
-            return
-        self._predictions_shown = predictions
-        n = self.specimen["n"]
-        classes = np.full(n, -1, np.int64)
-        classes[value.rows] = predictions.classes
-        confidence = np.full(n, np.nan, np.float32)
-        confidence[value.rows] = predictions.confidence
-        specimen = self._specimen
-        names = () if specimen is None else specimen.class_names or specimen.samples.class_names
-        not_run = classes < 0
-        sent = {
-            "prediction": class_column(classes, names, missing=not_run),
-            "confidence": number_column(confidence),
-        }
-        truth = None if specimen is None else true_outputs(specimen)
-        if truth is not None:
-            right = np.where(not_run, 2, (classes == truth).astype(np.int64))
-            sent["correct"] = class_column(right, ("wrong", "correct", "not run"))
-        self.publish(predictions_sent=sent)
+        if self._specimen is not None and value.predictions is not self._predictions_shown:
+            self._predictions_shown = value.predictions
+            if value.predictions is not None:
+                self.publish(predictions_sent=prediction_columns(value, self._specimen))
+        return encode_map(value, self.specimen["n"])
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
@@ -374,6 +378,7 @@ class LayerExplorer(View):
         embedding = shown.embedding
         kind = "t-SNE" if embedding.method == "tsne" else "PCA"
         text = f"LayerExplorer: {kind} of {shown.layer!r}"
+        text += "" if self.epoch is None else f" after epoch {self.epoch}"
         text += f", {len(shown.rows):,} samples, {embedding.n_features:,} values each"
         if embedding.neighbourhood_hit is not None:
             text += f"; neighbourhood hit {embedding.neighbourhood_hit:.1%} in the map"
@@ -384,10 +389,13 @@ class LayerExplorer(View):
         return text
 
     def shown_network(self) -> Network | None:
-        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
+        # A checkpoint stays as it is, whatever becomes of the model.
+        is_live = isinstance(self._specimen, ModelSpecimen) and self.epoch is None
+        return self._specimen.network if is_live else None  # type: ignore[union-attr]
 
     def release(self) -> None:
         self._specimen = None
+        self._turn = Turner()
         self._neighbours = NeighbourCache()
         self._predictions_shown = None
         self.specimen = self.thumbnails = self.predictions_sent = {}

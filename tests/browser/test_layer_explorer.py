@@ -337,3 +337,24 @@ def test_a_restarted_kernel_leaves_the_last_picture(notebook):
         assert "kernel is gone" in page.page.locator(".nbviz-state").inner_text()
     page.run_all()
     page.page.wait_for_selector(f"{ROOT}[data-status=done]", timeout=60_000)
+
+
+def test_the_epoch_slider_goes_back_in_training(notebook, shoot):
+    page = explorer(notebook)
+    before = page.pixels(canvas(page))
+    page.page.get_by_role("combobox", name="Epoch").select_option("0")
+    page.page.wait_for_selector(
+        f"{ROOT}[data-status=done] .nbviz-stage[data-kind=result][data-epoch='0']", timeout=60_000
+    )
+    page.page.wait_for_timeout(200)
+    page.expect_kernel("view.epoch == 0 and view.accuracy < 0.5")
+    assert page.pixels(canvas(page)) != before
+    assert "after epoch 0" in page.page.locator(".nbviz-facts").inner_text()
+    shoot(page.page, "explorer-epoch-0")
+    slider = page.page.get_by_role("slider", name="Epoch, slider")
+    slider.focus()
+    page.page.keyboard.press("End")
+    page.expect_kernel("view.epoch is None")
+    settle(page)
+    page.page.wait_for_selector(".nbviz-stage[data-epoch=now]")
+    page.expect_kernel("view.accuracy > 0.95")

@@ -11,7 +11,8 @@ from synthetic_view import from_browser, message
 import nbviz
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.projection import project
-from nbviz.views.layer_explorer import LayerExplorer, quantise
+from nbviz.views.layer_explorer import LayerExplorer
+from nbviz.views.points import quantise
 
 
 def test_a_map_of_the_last_hidden_layer(explore, net, digits):

@@ -26,6 +26,7 @@ import {
   type LayerInfo,
   LIMITS,
   type MapMeta,
+  NOW,
 } from "./layer_explorer/controls";
 import css from "./layer_explorer/style.css";
 
@@ -35,6 +36,7 @@ const STRIP = 60;
 function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
   let layers: LayerInfo[] = [];
+  let epochs: number[] = [];
   let names: string[] | null = null;
   let total = 0;
   let sprite: Sprite | null = null;
@@ -48,7 +50,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   const shell = createShell(model, el, signal, {
     label: "Layer explorer",
     limits: LIMITS,
-    controls: () => controlsOf(layers, Object.keys(columns), rows.length || total, total, get),
+    controls: () => controlsOf(layers, epochs, Object.keys(columns), rows.length || total, total, get),
     facts: () => (meta ? factsOf(meta, rows.length) : []),
     onFrame: (frame) => show(frame),
     onTheme: ({ dark, background }) => {
@@ -66,6 +68,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       colour_by: {
         get: () => model.get("colour_by"),
         set: (value) => shell.channel.assign({ colour_by: value }),
+      },
+      epoch: {
+        get: () => String(shell.channel.get("epoch") ?? NOW),
+        set: (value) => shell.channel.set({ epoch: value === NOW ? null : Number(value) }),
       },
       n_samples: {
         get: () => shell.channel.get("n_samples") || total,
@@ -129,7 +135,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   /** Whether what is shown is not what was asked for last. */
   function isBehind(): boolean {
     const status = model.get("status");
-    const answered = meta !== null && meta.layer === model.get("layer");
+    const answered =
+      meta !== null && meta.layer === model.get("layer") && meta.epoch === (model.get("epoch") ?? null);
     return root.dataset.link === "gone" || ((status === "pending" || status === "running") && !answered);
   }
 
@@ -158,6 +165,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     stage.dataset.generation = String(frame.generation);
     stage.dataset.kind = frame.kind;
     stage.dataset.layer = meta.layer;
+    stage.dataset.epoch = String(meta.epoch ?? NOW);
   }
 
   function recolour(): void {
@@ -246,6 +254,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function readSpecimen(): void {
     const specimen = model.get("specimen") ?? {};
     layers = specimen.layers ?? [];
+    epochs = specimen.epochs ?? [];
     names = specimen.names ?? null;
     total = specimen.n ?? 0;
     columns = { ...readColumns(specimen.columns), ...readColumns(model.get("predictions_sent")) };

@@ -11,6 +11,7 @@ export interface LayerInfo {
 
 export interface MapMeta {
   layer: string;
+  epoch: number | null;
   extent: [number, number, number, number];
   method: "tsne" | "pca";
   iteration: number;
@@ -26,8 +27,12 @@ export interface MapMeta {
 
 const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
+/** What stands for the model as it is now among the epochs. */
+export const NOW = "now";
+
 export function controlsOf(
   layers: LayerInfo[],
+  epochs: number[],
   columns: string[],
   shown: number,
   total: number,
@@ -43,6 +48,16 @@ export function controlsOf(
       label: "Layer",
       tip: "Whose activations are shown, from the input to the output. Drag to compare layers.",
       options: layers.map(({ name, shape }) => ({ value: name, label: `${name}  ${shape.join("×")}` })),
+    },
+    epochs.length > 0 && {
+      kind: "steps",
+      name: "epoch",
+      label: "Epoch",
+      tip: "Weights of which epoch of the training. Drag to follow it; maps are turned to lie alike.",
+      options: [
+        ...epochs.map((epoch) => ({ value: String(epoch), label: String(epoch) })),
+        { value: NOW, label: "as it is" },
+      ],
     },
     // The input is never reduced: one value per channel would be its mean brightness.
     (current?.shape.length ?? 0) > 1 &&
@@ -137,7 +152,7 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 export function factsOf(meta: MapMeta, shown: number): Fact[] {
   const facts: Fact[] = [
     {
-      text: `${meta.layer}: ${meta.features.toLocaleString("en")} values × ${shown.toLocaleString("en")} samples`,
+      text: `${meta.layer}${meta.epoch === null ? "" : ` after epoch ${meta.epoch}`}: ${meta.features.toLocaleString("en")} values × ${shown.toLocaleString("en")} samples`,
       tip: "Length of the activation vector of one sample, and number of samples",
     },
   ];
