@@ -5,12 +5,18 @@ The other half is js/src/parts/columns.ts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, class_labels
 from nbviz.core.samples import Samples
+from nbviz.methods.recurrent_tokens import spell
+
+MOST_NAMES = 20_000
+"""Names that are sent to the browser at most."""
 
 MISSING = 65535
 """Code of a value that is not there."""
@@ -84,3 +90,31 @@ def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str,
 
 def _bytes(array: np.ndarray) -> memoryview | bytes:
     return np.ascontiguousarray(array).data.cast("B") if array.size else b""
+
+
+def row_names(samples: Samples, network: Network | None = None) -> list[str] | None:
+    """What each sample is called on screen: its name, its text, or its token ids spelled out.
+
+    None where it has only a number, or there are more than 20,000 names.
+    """
+    inputs = samples.inputs
+    if len(samples) > MOST_NAMES:
+        return None
+    if samples.names is not None:
+        return samples.names
+    if isinstance(inputs, list) and isinstance(inputs[0], str):
+        return inputs
+    is_tokens = isinstance(inputs, Mapping) and "input_ids" in inputs
+    if not is_tokens or network is None or network.tokenizer is None:
+        return None
+    ids = np.asarray(inputs["input_ids"])
+    real = np.asarray(inputs.get("attention_mask", np.ones_like(ids))).astype(bool)
+    return [_spelled(network, row[mask]) for row, mask in zip(ids, real, strict=True)]
+
+
+def _spelled(network: Network, ids: np.ndarray) -> str:
+    decode = getattr(network.tokenizer, "decode", None)
+    if callable(decode):
+        return str(decode([int(i) for i in ids]))
+    pieces = spell(network, [int(i) for i in ids])
+    return ("" if all(len(piece) == 1 for piece in pieces) else " ").join(pieces)

@@ -26,13 +26,11 @@ from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.turn import Turner
 from nbviz.views.base import View
-from nbviz.views.columns import RESERVED, columns_of
+from nbviz.views.columns import RESERVED, columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.layer_explorer_frame import encode_map, prediction_columns
 from nbviz.views.points import packed_sprite
 from nbviz.views.traits import Indices
-
-_MOST_NAMES = 20_000
 
 
 class LayerExplorer(View):
@@ -212,9 +210,7 @@ class LayerExplorer(View):
         traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
         traits.setdefault("k", max(1, min(6, shown - 1)))
         columns = columns_of(samples, specimen.class_names)
-        names = samples.names
-        if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
-            names = samples.inputs
+        network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         View.__init__(
             self,
             **{"colour_by": next(iter(columns), "prediction"), **traits},
@@ -225,7 +221,7 @@ class LayerExplorer(View):
                     for x in layers
                 ],
                 "columns": columns,
-                "names": names if names is not None and len(names) <= _MOST_NAMES else None,
+                "names": row_names(samples, network),
                 "pictures": pictures and samples.picture(0) is not None,
                 "epochs": list(specimen.epochs),
             },

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
+from nbviz.core.network import Network
 from nbviz.core.samples import Samples
-from nbviz.views.columns import MISSING, class_column, column_of, columns_of, number_column
+from nbviz.views.columns import MISSING, class_column, column_of, columns_of, number_column, row_names
 
 
 def codes(column):
@@ -97,3 +99,26 @@ def test_rows_without_a_class_keep_the_names_of_the_others():
     column = class_column(np.array([-1, 1, 0]), ("cat", "dog"), missing=np.array([True, False, False]))
     assert column["names"] == ["cat", "dog"]
     assert np.frombuffer(column["codes"], np.uint16).tolist() == [MISSING, 1, 0]
+
+
+class Letters:
+    """A tokenizer that can only read and say single tokens."""
+
+    def __call__(self, text):
+        return [ord(letter) - 97 for letter in text]
+
+    def id_to_token(self, number):
+        return chr(number + 97)
+
+
+def test_samples_are_called_by_name_by_their_text_or_by_their_tokens():
+    network = Network(nn.Embedding(26, 2), tokenizer=Letters())
+    assert row_names(Samples(np.zeros((2, 3)))) is None
+    assert row_names(Samples(np.zeros((2, 3)), names=["a", "b"])) == ["a", "b"]
+    assert row_names(Samples(["one", "two"])) == ["one", "two"]
+    ids = {"input_ids": np.array([[1, 0, 3], [2, 0, 19]]), "attention_mask": np.array([[1, 1, 1], [1, 1, 0]])}
+    assert row_names(Samples(ids), network) == ["bad", "ca"]
+    assert row_names(Samples(ids)) is None
+    network.tokenizer.decode = lambda numbers: "-".join(map(str, numbers))
+    assert row_names(Samples(ids), network) == ["1-0-3", "2-0"]
+    assert row_names(Samples(np.zeros((20_001, 1)), names=["x"] * 20_001)) is None
