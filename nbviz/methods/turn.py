@@ -36,16 +36,23 @@ def turned(
 
 
 class Turner:
-    """Turns each map to match the one before it, if that shows the same samples."""
+    """Turns each map to match the last one of another epoch, if that shows the same samples.
+
+    While there is no other epoch, maps are left as they are.
+    """
 
     def __init__(self) -> None:
-        self._before: tuple[NDArray, NDArray[np.float32]] | None = None
+        self._latest: LayerMap | None = None
+        self._reference: LayerMap | None = None
 
     def __call__(self, value: LayerMap) -> LayerMap:
         """``value``, turned."""
-        embedding, before = value.embedding, self._before
-        if before is not None and np.array_equal(before[0], value.rows):
-            positions = turned(embedding.positions, before[1], only_mirror=embedding.method == "pca")
+        if self._latest is not None and self._latest.epoch != value.epoch:
+            self._reference = self._latest
+        embedding, reference = value.embedding, self._reference
+        if reference is not None and np.array_equal(reference.rows, value.rows):
+            towards = reference.embedding.positions
+            positions = turned(embedding.positions, towards, only_mirror=embedding.method == "pca")
             value = replace(value, embedding=replace(embedding, positions=positions))
-        self._before = value.rows, value.embedding.positions
+        self._latest = value
         return value
