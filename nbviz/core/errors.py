@@ -55,11 +55,13 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"{text} There are: {shown}" if names else text)
 
 
-def unknown_keyword(owner: str, keyword: str, known: Iterable[str]) -> TypeError:
-    """Say that ``owner`` takes no such keyword, and which one is nearest."""
+def unknown_keyword(owner: str, keyword: str, known: Iterable[str], *, meant: str | None = None) -> TypeError:
+    """Say that ``owner`` takes no such keyword, and which one is ``meant``, or nearest."""
     names = sorted(known)
     near = difflib.get_close_matches(keyword, names, n=1, cutoff=0.5)
     text = f"{owner} got an unexpected keyword {keyword!r}."
+    if meant is not None:
+        return TypeError(f"{text} Here that is {meant}")
     if near:
         return TypeError(f"{text} Did you mean {near[0]!r}?")
     return TypeError(f"{text} It takes: {', '.join(names)}")

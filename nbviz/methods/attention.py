@@ -57,7 +57,8 @@ def attention_steps(
     ----------
     network : Network or torch.nn.Module
     inputs : str, list of str, or a batch as the model takes it
-        Text needs ``Network(model, tokenizer=...)``. Several inputs in a tuple, named ones in a dict.
+        Text needs ``Network(model, tokenizer=...)``. Several inputs in a tuple, named ones in a dict. The ids
+        of one sequence and one picture will do without the axis of the samples.
     target : str or tensor of int, optional
         Of an encoder-decoder of transformers: the text to be written, or its ids, (1, tokens). Default:
         what the model writes itself, greedily.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,7 @@ def from_weights(
     ----------
     weights : array_like, shape (layers, heads, rows, columns), (heads, rows, columns) or (rows, columns)
         Finite, 0 or more. Rows that do not add up to 1 are kept as they are and said in the ``notes``.
+        ``output.attentions`` of transformers, a tuple of (1, heads, rows, columns) by layer, will do too.
     rows, columns : sequence of str, optional
         Default: the positions.
     masked : array_like of bool, optional
@@ -42,9 +44,11 @@ def from_weights(
     TypeError
         Values that are no numbers.
     """
-    array = np.asarray(weights.detach().cpu() if hasattr(weights, "detach") else weights)
+    array = _array(weights)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"weights must be numbers, got {array.dtype}")
+    if array.ndim == 5:
+        array = _without_batch(array)
     if not 2 <= array.ndim <= 4 or array.size == 0:
         raise ValueError(
             f"weights have shape {array.shape}; wanted are (rows, columns), (heads, rows, columns) or "
@@ -79,6 +83,34 @@ def from_weights(
         layers=tuple(f"layer {i}" for i in range(n_layers)),
     )
     return Attention((group,), column_names, row_names, notes=tuple(notes))
+
+
+def _array(weights: Any) -> np.ndarray:
+    """An array of an array, a tensor, or a tuple or list of tensors by layer."""
+    if hasattr(weights, "detach"):
+        weights = weights.detach().cpu()
+        return np.asarray(weights.float() if weights.is_floating_point() else weights)
+    if isinstance(weights, tuple | list) and len(weights) and all(hasattr(x, "detach") for x in weights):
+        shapes = [tuple(x.shape) for x in weights]
+        if len(set(shapes)) > 1:
+            other = next(shape for shape in shapes if shape != shapes[0])
+            raise ValueError(
+                f"the layers' weights have different shapes, {shapes[0]} and {other}: "
+                "give one layer, or those of one shape"
+            )
+        return np.stack([_array(x) for x in weights])
+    return np.asarray(weights)
+
+
+def _without_batch(array: np.ndarray) -> np.ndarray:
+    """(layers, 1, heads, rows, columns), as transformers returns it, without the axis of the batch."""
+    if array.shape[1] == 1:
+        return array[:, 0]
+    raise ValueError(
+        f"weights have shape {array.shape}. If that is (layers, batch, heads, rows, columns), as "
+        "output.attentions of transformers is when stacked, choose one of the batch: "
+        "[layer[0] for layer in output.attentions]"
+    )
 
 
 def _names(what: str, names: Sequence[str] | None, n: int) -> tuple[str, ...]:
@@ -128,13 +160,14 @@ def patch_grid(
     Raises
     ------
     ValueError
-        If the columns make no such grid.
+        If the columns make no such grid: there are fewer, or they make a square by themselves and the grid
+        leaves more than one of them out.
     """
     chosen = attention.group(group)
     *lead, n = chosen.weights.shape
     grid = chosen.grid if grid is None else grid
     if grid is None:
-        side = next((math.isqrt(m) for m in (n, n - 1) if m > 0 and math.isqrt(m) ** 2 == m), None)
+        side = _side(n)
         if side is None:
             raise ValueError(
                 f"{n} columns make no square, nor do {n - 1}: say the grid, grid=(height, width)"
@@ -142,7 +175,14 @@ def patch_grid(
         grid = (side, side)
     height, width = grid
     before = n - height * width
-    if height < 1 or width < 1 or before < 0:
-        raise ValueError(f"a grid of {height} × {width} does not fit in {n} columns")
+    square = _side(n)
+    if height < 1 or width < 1 or before < 0 or (before > 1 and square is not None):
+        instead = "" if square is None else f"; they make a square of {square} × {square}"
+        raise ValueError(f"a grid of {height} × {width} does not fit in {n} columns{instead}")
     maps = chosen.weights[..., before:].reshape(*lead, height, width)
     return PatchMaps(maps, chosen.weights[..., :before].sum(-1), chosen.rows, chosen.columns[:before])
+
+
+def _side(n: int) -> int | None:
+    """Side of the square that ``n`` columns make, or all of them but the first; None if they make none."""
+    return next((math.isqrt(m) for m in (n, n - 1) if m > 0 and math.isqrt(m) ** 2 == m), None)

@@ -15,6 +15,7 @@ from torch import nn
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.layers import first_tensor
 from nbviz.core.network import Network
+from nbviz.methods.attention_positions import about_positions
 from nbviz.methods.attention_watch import LARGEST, Edit, Site, Watch, inside, per_head
 
 WeightsOf = Callable[[nn.Module, Any], Any]
@@ -64,7 +65,10 @@ def watched_run(
         watch = Watch(batch, sample, edit, tuple((named or {}).values()))
         returned = _Returned(watch, dict(named or {}), weights_of, batch, sample)
         with _hooks(module, watch, returned), visible_attention(module), watch:
-            output = network.call(module, inputs)
+            try:
+                output = network.call(module, inputs)
+            except ModelError as error:
+                raise about_positions(error, module, inputs) from error.__cause__
         if watch.n_bytes > LARGEST:
             raise ValueError(
                 f"the attention weights take {watch.n_bytes / 2**30:.1f} GB. "

@@ -9,12 +9,16 @@ import numpy as np
 import torch
 
 from nbviz.core.network import Network
+from nbviz.methods.attention_batch import as_batch
 
 
 def read_inputs(
     network: Network, inputs: Any, *, sample: int = 0, truncate: bool = False
 ) -> tuple[Any, tuple[str, ...] | None, tuple[str, ...]]:
     """The prepared batch, the tokens of the chosen sample (None if it is no text), and notes.
+
+    One sequence or picture without the axis of the samples is a batch of one, see
+    :func:`~nbviz.methods.attention_batch.as_batch`.
 
     Raises
     ------
@@ -23,6 +27,7 @@ def read_inputs(
     TypeError
         If there is text and no tokenizer.
     """
+    inputs = as_batch(network, inputs)
     texts = [inputs] if isinstance(inputs, str) else inputs
     notes: list[str] = []
     is_text = isinstance(texts, Sequence) and len(texts) > 0 and all(isinstance(t, str) for t in texts)

@@ -5,7 +5,8 @@ table 1. For image i, e_i = x_i - x~_i is the change of a layer's activations wh
 the nose) is hidden; Delta_l = sum over i != j of H(sign e_i, sign e_j), with H the Hamming distance. The
 smaller, the more alike the changes. The published numbers lie below 1, so that sum must have been divided
 by the numbers of pairs and units, and so it is here. A sign has three values: what does not change
-has sign 0, and two units that both do not change agree.
+has sign 0, and two units that both do not change agree. An image in which nothing at all changes in a layer
+(the part has the colour of the fill already) says nothing about it: its pairs are left out there.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from nbviz.methods.picture_features import check_layers
 
 RANDOM = "random"
 PLACES = ("anywhere", "same place")
+NOTHING = "nothing changed"
+"""Stands where no pair of images is left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +47,17 @@ class Correspondence:
         Columns.
     mean : (parts, layers) float64 array
         Mean over the pairs of images of the share of units whose signs differ, 0 (alike) to 1. For
-        ``"random"``, over the draws too.
+        ``"random"``, over the draws too. NaN where no pair is left.
     sd : (parts, layers) float64 array
         Standard deviation over the same pairs (``ddof=1``); NaN where there is a single pair.
     changed : (parts, layers) float64 array
         Share of units that the part changes at all, 0 to 1: where few change, few signs can differ, and a
         small distance means little.
     distances : dict of str to (pairs, layers) float64 array
-        What the table is made of; NaN where an image of the pair lacks the part. For ``"random"``, part
-        after part and draw after draw.
+        What the table is made of; NaN where an image of the pair lacks the part, or hiding it there changes
+        nothing in the layer. For ``"random"``, part after part and draw after draw.
+    unchanged : dict of str to (images, layers) bool array
+        Where hiding a part changed nothing.
     baseline, baseline_sd : (parts - 1, layers) float64 array
         Mean distance, and its standard deviation, for random boxes of the sizes of each part alone.
     pairs : tuple of (int, int)
@@ -71,6 +76,7 @@ class Correspondence:
     sd: np.ndarray
     changed: np.ndarray
     distances: dict[str, np.ndarray]
+    unchanged: dict[str, np.ndarray]
     baseline: np.ndarray
     baseline_sd: np.ndarray
     pairs: tuple[tuple[int, int], ...]
@@ -84,7 +90,7 @@ class Correspondence:
         cells = [["", *self.layers]]
         for name, means, sds in zip(self.parts, self.mean, self.sd, strict=True):
             row = [
-                f"{mean:.3f}" + ("" if np.isnan(sd) else f" ± {sd:.3f}")
+                NOTHING if np.isnan(mean) else f"{mean:.3f}" + ("" if np.isnan(sd) else f" ± {sd:.3f}")
                 for mean, sd in zip(means, sds, strict=True)
             ]
             cells.append([name, *row])
@@ -184,6 +190,7 @@ def correspondence_steps(
     streams = [np.random.default_rng([seed, i]) for i in range(len(parts))]
     distances = np.full((len(parts), 1 + n_random, len(pairs), len(names)), np.nan)
     changed = np.full((len(parts), 1 + n_random, len(names)), np.nan)
+    unchanged = {part: np.zeros((len(sizes), len(names)), bool) for part in parts}
     total = len(parts) * (1 + n_random)
     for draw in range(1 + n_random):
         for row, (part, own) in enumerate(parts.items()):
@@ -193,8 +200,11 @@ def correspondence_steps(
             at = {image: i for i, image in enumerate(members[part])}
             for column, name in enumerate(names):
                 changed[row, draw, column] = (signs[name] != 0).mean()
+                any_change = (signs[name] != 0).any(1)
+                if draw == 0:
+                    unchanged[part][members[part], column] = ~any_change
                 for number, (i, j) in enumerate(pairs):
-                    if i in at and j in at:
+                    if i in at and j in at and any_change[at[i]] and any_change[at[j]]:
                         distances[row, draw, number, column] = (
                             signs[name][at[i]] != signs[name][at[j]]
                         ).mean()
@@ -205,8 +215,36 @@ def correspondence_steps(
             table = _table(tuple(parts), names, distances[:, so_far], changed[:, so_far])
             event = Result if draw == n_random else Preview
             yield event(
-                Correspondence(**table, pairs=pairs, n_random=draw, places=places, seed=seed, notes=notes)
+                Correspondence(
+                    **table,
+                    unchanged=unchanged,
+                    pairs=pairs,
+                    n_random=draw,
+                    places=places,
+                    seed=seed,
+                    notes=(*notes, *_left_out(unchanged, names)),
+                )
             )
+
+
+def _left_out(unchanged: dict[str, np.ndarray], layers: tuple[str, ...]) -> tuple[str, ...]:
+    """A note for each part that changes nothing when it is hidden in some image."""
+    notes = []
+    for part, found in unchanged.items():
+        for images, where in (
+            (np.flatnonzero(found.all(1)), "any of the layers"),
+            *(
+                (np.flatnonzero(found[:, i] & ~found.all(1)), f"layer {name!r}")
+                for i, name in enumerate(layers)
+            ),
+        ):
+            if len(images):
+                listed = ", ".join(str(int(image)) for image in images)
+                notes.append(
+                    f"hiding {part!r} changes nothing in {where} in image{'s' * (len(images) > 1)} {listed} "
+                    "(from 0): left out of the means. Another fill may help"
+                )
+    return tuple(notes)
 
 
 def _table(
@@ -220,18 +258,26 @@ def _table(
     return {
         "parts": tuple(rows),
         "layers": layers,
-        "mean": np.stack([np.nanmean(values, 0) for values in rows.values()]),
+        "mean": np.stack([_mean(values) for values in rows.values()]),
         "sd": np.stack([_sd(values) for values in rows.values()]),
         "changed": np.concatenate([changed[:, 0], changed[:, 1:].mean((0, 1))[None]]),
         "distances": rows,
-        "baseline": np.stack([np.nanmean(values, 0) for values in alone]),
+        "baseline": np.stack([_mean(values) for values in alone]),
         "baseline_sd": np.stack([_sd(values) for values in alone]),
     }
 
 
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Over the pairs that there are, by layer; NaN for none."""
+    return np.array([known.mean() if len(known) else np.nan for known in _known(values)])
+
+
 def _sd(values: np.ndarray) -> np.ndarray:
-    known = values[np.isfinite(values).all(1)]
-    return known.std(0, ddof=1) if len(known) > 1 else np.full(values.shape[1], np.nan)
+    return np.array([known.std(ddof=1) if len(known) > 1 else np.nan for known in _known(values)])
+
+
+def _known(values: np.ndarray) -> list[np.ndarray]:
+    return [column[np.isfinite(column)] for column in values.T]
 
 
 def usual_layers(network: Network, picture: Picture) -> list[str]:

@@ -89,8 +89,7 @@ def check_window(window: Any, picture: Picture) -> int:
     TypeError, ValueError
         If it is no whole number, below 1, or larger than the picture.
     """
-    height, width = picture.size
-    side = width if picture.is_signal else min(height, width)
+    side = largest_window(picture)
     if window is None:
         return min(side, max(_SMALLEST_WINDOW, side // _WINDOWS_ACROSS // 2 * 2 + 1))
     if not isinstance(window, int | np.integer) or isinstance(window, bool):
@@ -98,6 +97,12 @@ def check_window(window: Any, picture: Picture) -> int:
     if not 1 <= window <= side:
         raise ValueError(f"window must be from 1 to the {side} pixels of the image, got {window}")
     return int(window)
+
+
+def largest_window(picture: Picture) -> int:
+    """Side of the largest window that a picture has room for, pixels."""
+    height, width = picture.size
+    return width if picture.is_signal else min(height, width)
 
 
 def noisy(picture: Picture, centre: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:

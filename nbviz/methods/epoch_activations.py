@@ -13,11 +13,11 @@ from torch import nn
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.core.recording import Recording, spread
+from nbviz.core.recording import Recording, class_labels, spread
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, samples_token
 from nbviz.core.version import fingerprint, structure
-from nbviz.methods.layer_map import true_outputs
+from nbviz.methods.layer_map import match_outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,15 @@ class FrameActivations:
     accuracy : ndarray of float64, shape (frames,), or None
         Share of these samples that the network classifies as labelled (AC of Rauber et al. 2017), in
         [0, 1]; the same for all layers. None without labels or classes.
+    notes : tuple of str
+        Why there is no accuracy although there are labels, in plain words.
     """
 
     names: tuple[Any, ...]
     activations: tuple[NDArray[np.float32], ...]
     rows: NDArray[np.int64]
     accuracy: NDArray[np.float64] | None
+    notes: tuple[str, ...] = ()
 
 
 def checkpoint_activations_steps(
@@ -95,7 +98,7 @@ def checkpoint_activations_steps(
     specimen = ModelSpecimen(network, samples)
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(samples), n_samples or len(samples))
-    truth = true_outputs(specimen)
+    truth, why_not = match_outputs(specimen)
     arrays, accuracies = [], []
     for done, epoch in enumerate(epochs):
         yield Progress(done, len(epochs), "checkpoints")
@@ -121,10 +124,9 @@ def checkpoint_activations_steps(
         arrays.append(array)
         if truth is not None and len(classes):
             accuracies.append(float((classes == truth[rows]).mean()))
-    known = len(accuracies) == len(epochs)
-    yield Result(
-        FrameActivations(tuple(epochs), tuple(arrays), rows, np.array(accuracies) if known else None)
-    )
+    accuracy = np.array(accuracies) if len(accuracies) == len(epochs) else None
+    notes = () if accuracy is not None else _why_unknown(samples, why_not)
+    yield Result(FrameActivations(tuple(epochs), tuple(arrays), rows, accuracy, notes))
 
 
 def checkpoint_activations(
@@ -171,7 +173,7 @@ def layer_activations_steps(
         raise ValueError(f"layers must be a list of one layer or more, got {layers!r}")
     wanted = [specimen.check(name) for name in wanted]
     rows = spread(len(samples), n_samples or len(samples))
-    truth = true_outputs(specimen)
+    truth, why_not = match_outputs(specimen)
     arrays, accuracy = [], None
     for done, name in enumerate(wanted):
         yield Progress(done, len(wanted), "layers")
@@ -184,7 +186,15 @@ def layer_activations_steps(
                 if truth is not None and predictions is not None:
                     share = float((predictions.classes == truth[rows]).mean())
                     accuracy = np.full(len(wanted), share)
-    yield Result(FrameActivations(tuple(wanted), tuple(arrays), rows, accuracy))
+    notes = () if accuracy is not None else _why_unknown(samples, why_not)
+    yield Result(FrameActivations(tuple(wanted), tuple(arrays), rows, accuracy, notes))
+
+
+def _why_unknown(samples: Samples, why_not: str) -> tuple[str, ...]:
+    """A note on an accuracy that there is not, if there are labels that are classes."""
+    if class_labels(samples) is None:
+        return ()
+    return (f"accuracy unknown: {why_not or 'the model gives no score per class'}",)
 
 
 def layer_activations(network: Network | nn.Module, samples: Any, *arguments: Any, **options: Any) -> Any:

@@ -53,6 +53,11 @@ def check_fill(fill: Fill, picture: np.ndarray) -> Fill:
     if hasattr(fill, "detach"):
         fill = fill.detach().cpu().numpy()
     other = np.asarray(fill)
+    if other.ndim < 2:
+        raise ValueError(
+            f"a fill is one of {', '.join(FILLS)}, or another picture to cut from; got {fill!r}. "
+            "Black is 'zero'."
+        )
     if other.ndim == picture.ndim - 1 and other.shape == picture.shape[:2]:
         other = np.broadcast_to(other[..., None], picture.shape)
     if other.shape != picture.shape:

@@ -22,7 +22,7 @@ from nbviz.core.layers import OUTPUT
 from nbviz.core.network import Network
 from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.moved_picture import BORDERS, TRANSFORMS, as_bytes, check_values, moved
-from nbviz.methods.occlusion_picture import read_picture
+from nbviz.methods.occlusion_picture import Picture, read_picture
 from nbviz.methods.picture_features import (
     batch_of,
     chances_of,
@@ -126,9 +126,9 @@ def invariance_steps(
     Parameters
     ----------
     network : Network or torch.nn.Module
-    image : array, tensor or PIL image
-        In any of the forms that :func:`~nbviz.methods.occlusion.occlude` takes. It is moved before the
-        network's transform, with linear interpolation; 8-bit pixels are rounded.
+    image : array, tensor, PIL image, or Picture
+        In any of the forms that :func:`~nbviz.methods.occlusion.occlude` takes, or read already. It is
+        moved before the network's transform, with linear interpolation; 8-bit pixels are rounded.
     transform : {"translate", "scale", "rotate"}
         All about the middle of the picture.
     values : sequence of float, optional
@@ -160,7 +160,7 @@ def invariance_steps(
         If the model raises or gives NaN; if ``target`` is given and the model gives no score per class.
     """
     network = Network.of(network)
-    picture = read_picture(network, image)
+    picture = image if isinstance(image, Picture) else read_picture(network, image)
     axis = axis or ("horizontal" if picture.is_signal else "vertical")
     check_choice("axis", axis, ("vertical", "horizontal"))
     check_choice("border", border, tuple(BORDERS))

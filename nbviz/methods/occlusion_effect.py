@@ -52,20 +52,23 @@ class Canvas:
     Parameters
     ----------
     network : Network or torch.nn.Module
-    image : array, tensor or PIL image
-        As :func:`nbviz.methods.occlusion.occlude` takes it; not a signal.
+    image : array, tensor, PIL image or Picture
+        As :func:`nbviz.methods.occlusion.occlude` takes it, or read already; not a signal.
+    name : str
+        What the picture is called in errors.
 
     Raises
     ------
     TypeError, ValueError
         If the image is of no known form, of the wrong number of channels, or holds NaN.
     ModelError
-        If the model raises, or gives no score per class.
+        If the model raises, gives no score per class, or one number that may be a value and no score.
     """
 
-    def __init__(self, network: Network | nn.Module, image: Any) -> None:
+    def __init__(self, network: Network | nn.Module, image: Any, *, name: str = "the picture") -> None:
         self.network = Network.of(network)
-        self.picture: Picture = read_picture(self.network, image)
+        self.picture = image if isinstance(image, Picture) else read_picture(self.network, image)
+        self.name = name
         if self.picture.is_signal:
             raise ValueError("the model takes signals: paint on pictures, or use occlude() for signals")
         self._clean: dict[str, torch.Tensor] | None = None
@@ -75,7 +78,17 @@ class Canvas:
                 f"the model returns shape {shape} for one image, not one score per class: no classifier. "
                 "If its classes are a part of that: Network(model, output=lambda out: ...)."
             )
+        if math.prod(shape) == 1 and not self._is_score():
+            raise ModelError(
+                "the model returns one number for an image. If it is a value (a regression), it is no "
+                "classifier, and there are no probabilities to show. If it is the score of the second of two "
+                "classes, name them: Network(model, class_names=['no', 'yes'])."
+            )
         self.n_classes = max(2, math.prod(shape))
+
+    def _is_score(self) -> bool:
+        """Whether a single number is known to be the score of the second of two classes."""
+        return len(self.network.class_names) == 2 or self.network.ends_in_sigmoid(self.picture.inputs)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -101,6 +114,11 @@ class Canvas:
         fill : {"grey", "mean", "zero", "blur", "noise", "local mean"} or picture
         seed : int
             Of the noise.
+
+        Raises
+        ------
+        ModelError
+            If the model raises, or gives NaN; the message says for which picture.
         """
         occluded = self.occluded(mask, fill, seed=seed)
         if self._clean is None:
@@ -117,12 +135,25 @@ class Canvas:
         return OcclusionEffect(
             picture=self.picture.array,
             occluded=occluded,
-            before=probabilities(clean[OUTPUT].numpy())[0],
-            after=probabilities(changed[OUTPUT].numpy())[0],
+            before=self._chances(clean, "as it is"),
+            after=self._chances(changed, "as it is covered now"),
             layer_change=change,
             covered=float(np.asarray(mask, bool).mean()),
             notes=self.picture.notes,
         )
+
+    def _chances(self, activations: dict[str, torch.Tensor], state: str) -> np.ndarray:
+        """Class probabilities, (classes,) float32."""
+        scores = activations[OUTPUT]
+        bad = int((~torch.isfinite(scores)).sum())
+        with np.errstate(invalid="ignore"):  # infinite scores, which are told of below
+            chances = probabilities(scores.numpy())[0]
+        if np.isnan(chances).any():
+            raise ModelError(
+                f"the model's output holds {bad} NaN or infinite scores of {scores.numel()} for {self.name} "
+                f"{state}. Check its weights, and the range of the input."
+            )
+        return chances
 
     def _activations(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Every layer's activations for one input, as float32 copies on the CPU."""

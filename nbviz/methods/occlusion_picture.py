@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nbviz.core.errors import TransformError
 from nbviz.core.network import Network
 from nbviz.core.reading import is_dataset
+from nbviz.core.samples import Samples
 from nbviz.core.user_warning import warn_user
 from nbviz.methods.fills import Levels
 
@@ -76,6 +78,17 @@ def read_picture(network: Network, image: Any) -> Picture:
     return Picture(
         network, array, inputs, is_signal, _levels(network, array, is_signal), _range_notes(network, inputs)
     )
+
+
+def read_sample(network: Network, samples: Samples, row: int) -> Picture:
+    """The picture in one row of Samples, as :func:`read_picture`; an error begins with the sample's name."""
+    try:
+        return read_picture(network, samples.batch(np.array([row]))[0])
+    except TransformError as error:
+        raise error.at([row]) from error.__cause__
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{samples.name(row)}: {error}") from error
 
 
 def prepared(network: Network, array: np.ndarray, is_signal: bool) -> Tensor:
@@ -183,12 +196,23 @@ def _check_channels(network: Network, inputs: Tensor, array: np.ndarray) -> None
         advice = " A floating-point input is (C, H, W), channels first: np.moveaxis(image, -1, 0)."
         if network.transform is not None:
             advice += " For the transform, give 8-bit pixels instead: (255 * image).astype('uint8')."
+    elif wanted == 1 and array.dtype != np.uint8:
+        advice = (
+            f" If these are {got} grey images, their channel is missing: images[:, None], "
+            f"({got}, 1, {array.shape[0]}, {array.shape[1]})."
+        )
+        advice += " If it is one colour image, make it grey: image.mean(0)." if got == 3 else ""
     elif wanted == 1 and got == 3:
         advice = " Make it grey: Image.fromarray(image).convert('L')."
     elif wanted == 3 and got == 1:
         advice = " Make it colour: np.stack([image] * 3, axis=-1), or image.convert('RGB')."
     elif wanted == 3 and got == 4:
         advice = " Drop the transparency: image[:3]."
+    elif array.dtype != np.uint8 and array.ndim == 3:
+        advice = (
+            f" A floating-point input is (C, H, W), so the first {got} is read as channels. If these are "
+            f"{got} images, pass one of them, with its {wanted} channels first."
+        )
     raise ValueError(f"the image has {got} channel(s), the model's first layer takes {wanted}.{advice}")
 
 

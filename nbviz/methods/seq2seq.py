@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from nbviz.core.errors import unknown_name
+from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
+from nbviz.methods.attention_batch import as_batch
+from nbviz.methods.attention_positions import about_positions
 from nbviz.methods.attention_result import Attention, AttentionGroup, checked
 from nbviz.methods.attention_step import Step, called, edit_of, take_step
 from nbviz.methods.attention_text import ids_of, one_of, read_inputs
@@ -139,7 +141,8 @@ def decode_steps(
     check_decoder(network.module)
     if max_steps < 1:
         raise ValueError(f"max_steps={max_steps} must be at least 1")
-    prepared, names, notes = read_inputs(network, one_of(inputs, sample), truncate=truncate)
+    one = one_of(as_batch(network, inputs), sample)
+    prepared, names, notes = read_inputs(network, one, truncate=truncate)
     ids = ids_of(prepared)
     names = names if tokens is None else tuple(str(token) for token in tokens)
     with network.running() as module, torch.no_grad():
@@ -147,7 +150,11 @@ def decode_steps(
         vocabulary, end = tuple(str(t) for t in decoder.output_tokens), int(decoder.end_id)
         join = getattr(decoder, "output_join", "")
         forced = _forced(force, vocabulary, max_steps)
-        memory = called(decoder.encode, prepared if ids is None else ids)
+        source = prepared if ids is None else ids
+        try:
+            memory = called(decoder.encode, source)
+        except ModelError as error:
+            raise about_positions(error, module, source) from error.__cause__
         state = called(decoder.start, memory)
         token = torch.tensor([decoder.start_id], device=network.device)
     written: list[int] = []
@@ -160,7 +167,10 @@ def decode_steps(
         token = torch.tensor([written[-1]], device=network.device)
         yield Progress(len(written), max_steps, "tokens written")
     if missed := [number for number in forced if number >= len(written)]:
-        notes += (f"the text ended after {len(written)} tokens, before the forced step {missed[0]}",)
+        notes += (
+            f"the text ended after {len(written)} tokens, steps 0 to {len(written) - 1}, before the forced "
+            f"step {missed[0]}: there nothing was forced",
+        )
     if written[-1] != end:
         notes += (f"cut after {max_steps} tokens, before the model ended the text",)
     rows = tuple(vocabulary[i] for i in written)

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from nbviz.core.capture import capture_steps
+from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
-from nbviz.methods.occlusion_picture import Picture, _takes_signals, read_picture
+from nbviz.methods.occlusion_picture import Picture, _takes_signals, read_picture, read_sample
 from nbviz.methods.picture_features import check_unit
+
+_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +52,30 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
     ------
     TypeError, ValueError
         If an image cannot be read, differs in size, or there is no such layer or unit.
+    ModelError
+        If the unit gives NaN for every sample. Some of which it does are left out, and a note names them.
     """
     samples = samples_of(network, samples_or_image)
-    first = read_picture(network, samples_or_image if samples is None else picture_in(samples, 0))
+    first = read_picture(network, samples_or_image) if samples is None else read_in(network, samples, 0)
     unit = check_unit(network.layer(layer, first.inputs), unit)
     if samples is None:
-        picture, notes = _of_input_size(first)
+        picture, notes = of_input_size(first)
         yield Result(TopImages(np.zeros(1, np.int64), [picture], notes))
         return
     peaks = (yield from _largest_steps(network, samples, layer))[:, unit]
+    bad = np.flatnonzero(~np.isfinite(peaks))
     # NaN comes last in a sort: a bad sample is never among the best.
-    rows = np.argsort(-peaks, kind="stable")[:n_images]
+    rows = np.argsort(-np.where(np.isfinite(peaks), peaks, np.nan), kind="stable")
+    rows = rows[: min(n_images, len(rows) - len(bad))]
+    if not len(rows):
+        raise ModelError(
+            f"unit {unit} of layer {layer!r} gives NaN or infinite values for every sample: "
+            f"check the model's weights, and X ({samples.name(int(bad[0]))} first)"
+        )
     notes = ()
     pictures: list[Picture] = []
     for done, row in enumerate(rows):
-        picture, notes = _of_input_size(read_picture(network, picture_in(samples, int(row))))
+        picture, notes = of_input_size(read_in(network, samples, int(row)))
         if pictures and picture.size != pictures[0].size:
             raise ValueError(
                 f"{samples.name(int(row))} has {picture.size} pixels, {samples.name(int(rows[0]))} has "
@@ -71,7 +83,16 @@ def top_images_steps(network: Network, samples_or_image: Any, layer: str, unit: 
             )
         pictures.append(picture)
         yield Progress(done + 1, len(rows), "top images")
-    yield Result(TopImages(rows, pictures, notes))
+    yield Result(TopImages(rows, pictures, (*notes, *_left_out(samples, bad))))
+
+
+def _left_out(samples: Samples, bad: np.ndarray) -> tuple[str, ...]:
+    """A note on the samples for which the unit gives no number."""
+    if not len(bad):
+        return ()
+    named = ", ".join(samples.name(int(row)) for row in bad[:_NAMED])
+    more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+    return (f"left out, since the unit gives NaN or infinite values for them: {named}{more}",)
 
 
 _tokens: weakref.WeakKeyDictionary[Samples, object] = weakref.WeakKeyDictionary()
@@ -128,11 +149,24 @@ def picture_in(samples: Samples, row: int) -> Any:
     """
     batch = samples.batch(np.array([row]))
     if isinstance(batch, dict) or isinstance(batch[0], str):
-        raise TypeError("noise windows are put on pictures or signals, and these samples are text or tokens")
+        raise TypeError("pictures or signals are wanted, and these samples are text or tokens")
     return batch[0]
 
 
-def _of_input_size(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+def read_in(network: Network, samples: Samples, row: int) -> Picture:
+    """The picture in one row of the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the samples are text or tokens, or the picture cannot be read; the message names the sample.
+    """
+    picture_in(samples, row)
+    return read_sample(network, samples, row)
+
+
+def of_input_size(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    """The picture, or what a transform that resizes made of it, with a note; windows are put on that."""
     height, width = picture.size
     if tuple(picture.inputs.shape[2:]) == ((width,) if picture.is_signal else (height, width)):
         return picture, ()

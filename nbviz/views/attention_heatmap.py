@@ -5,12 +5,10 @@ The other half is js/src/views/attention_heatmap.ts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import traitlets as t
 
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Result, Steps
@@ -20,45 +18,14 @@ from nbviz.methods.attention import from_weights
 from nbviz.methods.attention_edit import AttentionEditor
 from nbviz.methods.attention_effect import Effect
 from nbviz.methods.attention_result import Attention, AttentionGroup
-from nbviz.methods.attention_summary import rollout
 from nbviz.methods.seq2seq import StepDecoder
-from nbviz.views.attention_frames import encode_overview, encode_picture
-from nbviz.views.base import View
+from nbviz.views.attention_heatmap_frames import encode_overview, encode_picture, picture_grid
+from nbviz.views.attention_heatmap_picture import AttentionPicture, changes_of, matrix_of
+from nbviz.views.attention_heatmap_settings import AttentionSettings
 from nbviz.views.frames import Frame
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionPicture:
-    """One picture of the view.
-
-    Attributes
-    ----------
-    attention, baseline : Attention
-        With the changes that are asked for, and without.
-    effect : Effect or None
-        Of the changes on the output; None without changes.
-    group : AttentionGroup
-        The group that is drawn.
-    weights : (rows, columns) float32 array
-        The matrix that is drawn.
-    masked : (rows, columns) bool array
-    drawn : str
-        What the matrix is, in words.
-    source : object
-        What the model read: text, or an input to draw the attention over.
-    """
-
-    attention: Attention
-    baseline: Attention
-    effect: Effect | None
-    group: AttentionGroup
-    weights: np.ndarray
-    masked: np.ndarray
-    drawn: str
-    source: Any
-
-
-class AttentionHeatmap(View):
+class AttentionHeatmap(AttentionSettings):
     """The attention of a model on one input, as a matrix, as arcs, and for all heads at a glance.
 
     Parameters
@@ -80,7 +47,8 @@ class AttentionHeatmap(View):
     tokens : sequence of str, optional
         Names of the input's positions, where it is no text.
     grid : (height, width), optional
-        Of attention over a picture: patches down and across; by default a square.
+        Of attention over a picture: patches down and across; by default a square. Columns before the patches
+        (class token, registers) are left out of the picture, and the view says how many.
     **traits
         Any trait below, for example ``layer=2, head=5`` or ``temperature=0.5``.
 
@@ -97,54 +65,6 @@ class AttentionHeatmap(View):
     2015, figure 3 (the matrix); Xu et al., "Show, Attend and Tell", ICML 2015 (over a picture); Abnar and
     Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020 (rollout).
     """
-
-    text = t.Unicode("").tag(sync=True, parameter=True)
-    """The text that is read; empty if the source is no text."""
-
-    sample = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """Which of several samples is read."""
-
-    group = t.Unicode("").tag(sync=True, parameter=True)
-    """Which attention is drawn, of a model with several kinds; empty for the main one."""
-
-    layer = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """Layer that is drawn, from 0."""
-
-    head = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """Head that is drawn, from 0; see ``combine``."""
-
-    combine = t.Enum(["head", "mean", "max", "rollout"], "head").tag(sync=True, parameter=True)
-    """One head, the mean or the largest weight over the heads of the layer, or the rollout up to it."""
-
-    temperature = t.Float(1.0, min=0.01, max=100.0).tag(sync=True, parameter=True)
-    """Divides the attention logits: below 1 sharper, above 1 flatter."""
-
-    hidden = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
-    """Input tokens that cannot be looked at: their weight is 0, the others add up to 1 again."""
-
-    uniform = t.List(t.List(t.Int(min=0)), default_value=[]).tag(sync=True, parameter=True)
-    """Heads that look at everything alike: ``[layer, head]``, ``[layer]`` for all of a layer."""
-
-    uniform_all = t.Bool(False).tag(sync=True, parameter=True)
-    """Whether every head looks at everything alike."""
-
-    force = t.Dict().tag(sync=True, parameter=True)
-    """Of step-by-step decoders: step (as text or number) → token to write there in place of the likeliest."""
-
-    truncate = t.Bool(False).tag(sync=True, parameter=True)
-    """Whether a text longer than the model's limit is cut to it."""
-
-    row = t.Int(-1, min=-1).tag(sync=True)
-    """Row (output token) that is marked; -1 for none."""
-
-    column = t.Int(-1, min=-1).tag(sync=True)
-    """Column (input token) that is marked; -1 for none."""
-
-    overview = t.Dict().tag(sync=True, echo_update=False)
-    """All heads as small pictures, with their scores; sent when they change. Not to be set."""
-
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once. Not to be set."""
 
     def __init__(
         self,
@@ -216,80 +136,20 @@ class AttentionHeatmap(View):
         masked = options.pop("masked", None)
         return cls(from_weights(weights, rows, columns, masked=masked), **options)
 
-    @t.validate("text")
-    def _check_text(self, proposal: Any) -> str:
-        if proposal.value and not self.specimen.get("editable", True):
-            raise t.TraitError("this view shows an input that is no text: make a new view for another one")
-        return proposal.value
-
-    @t.validate("sample")
-    def _check_sample(self, proposal: Any) -> int:
-        count = self.specimen.get("samples", 1)
-        if proposal.value >= count:
-            raise t.TraitError(f"sample {proposal.value} does not exist: there are {count}, counted from 0")
-        return proposal.value
-
-    @t.validate("layer", "head")
-    def _check_index(self, proposal: Any) -> int:
-        name = proposal.trait.name
-        count = self.overview.get(f"{name}s")
-        if count is not None and proposal.value >= count:
-            raise t.TraitError(f"{name} {proposal.value} does not exist: there are {count}, counted from 0")
-        return proposal.value
-
-    @t.validate("hidden")
-    def _check_hidden(self, proposal: Any) -> list[int]:
-        if any(column < 0 for column in proposal.value):
-            raise t.TraitError(f"hidden holds numbers of input tokens, from 0; got {proposal.value}")
-        return self._needs_model("hidden", proposal.value, [])
-
-    @t.validate("temperature")
-    def _check_temperature(self, proposal: Any) -> float:
-        return self._needs_model("temperature", proposal.value, 1.0)
-
-    @t.validate("uniform", "uniform_all")
-    def _check_uniform(self, proposal: Any) -> Any:
-        return self._needs_model(proposal.trait.name, proposal.value, type(proposal.value)())
-
-    @t.validate("force")
-    def _check_force(self, proposal: Any) -> dict[str, Any]:
-        if proposal.value and self.specimen and not self.specimen["writes"]:
-            raise t.TraitError("only a step-by-step decoder can be made to write another token")
-        return proposal.value
-
-    def _needs_model(self, name: str, value: Any, unchanged: Any) -> Any:
-        if value != unchanged and self.specimen and not self.specimen["live"]:
-            raise t.TraitError(
-                f"{name}: these weights were computed elsewhere, so there is no model to run with a change"
-            )
-        return value
-
-    @t.observe("group")
-    def _first_of_group(self, _change: Any) -> None:
-        """Another group may have fewer layers and heads."""
-        if self._recompute is not None:
-            with self.hold_trait_notifications():
-                self.overview, self.layer, self.head = {}, 0, 0
-
-    @t.observe("text", "sample")
-    def _forget(self, _change: Any) -> None:
-        """Changes of one text mean nothing in another."""
-        if self._recompute is None:
-            return
-        with self.hold_trait_notifications():
-            self.hidden, self.force, self.row, self.column = [], {}, -1, -1
-
     # Computing
 
     def compute(self, params: SimpleNamespace) -> Steps:
         source, attention, baseline, effect = yield from self._attention(params)
         group = attention.group(params.group or None)
-        weights, masked, drawn = _matrix(group, params.layer, params.head, params.combine)
-        yield Result(AttentionPicture(attention, baseline, effect, group, weights, masked, drawn, source))
+        weights, masked, drawn = matrix_of(group, params.layer, params.head, params.combine)
+        pixels, grid, notes = picture_grid(attention, group, source, self._grid)
+        yield Result(
+            AttentionPicture(attention, baseline, effect, group, weights, masked, drawn, pixels, grid, notes)
+        )
 
     def _attention(self, params: SimpleNamespace) -> Any:
         network = self._network
-        changed = _changes(params)
+        changed = changes_of(params)
         if network is None:
             if self._given is None:
                 raise RuntimeError("the view is closed")
@@ -351,7 +211,7 @@ class AttentionHeatmap(View):
         self._shown = group
 
     def encode(self, value: AttentionPicture) -> Frame:
-        return encode_picture(value, self._grid, self.specimen.get("vocabulary", []))
+        return encode_picture(value, self.specimen.get("vocabulary", []))
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -417,38 +277,3 @@ def _network(model: Any, tokenizer: Any) -> Network:
             raise TypeError("give the tokenizer to the Network: Network(module, tokenizer=...)")
         return model
     return Network(model, tokenizer=tokenizer)
-
-
-def _changes(params: SimpleNamespace) -> dict[str, Any]:
-    """The changes of attention that are asked for."""
-    found: dict[str, Any] = {}
-    if params.temperature != 1.0:
-        found["temperature"] = params.temperature
-    if params.hidden:
-        found["mask"] = list(params.hidden)
-    if params.uniform_all:
-        found["uniform"] = True
-    elif params.uniform:
-        found["uniform"] = [one[0] if len(one) == 1 else (one[0], one[1]) for one in params.uniform]
-    return found
-
-
-def _matrix(group: AttentionGroup, layer: int, head: int, combine: str) -> tuple[np.ndarray, np.ndarray, str]:
-    """The matrix that is drawn, where it is masked, and what it is."""
-    layers, heads = group.weights.shape[:2]
-    if layer >= layers:
-        raise ValueError(f"layer {layer} does not exist: {group.name} has {layers}, counted from 0")
-    if combine == "head":
-        if head >= heads:
-            raise ValueError(f"head {head} does not exist: {group.name} has {heads}, counted from 0")
-        return group.weights[layer, head], group.masked[layer, head], f"layer {layer}, head {head}"
-    masked = group.masked[layer].all(0)
-    if combine == "rollout":
-        if group.kind != "self":
-            raise ValueError(
-                "a rollout needs attention within one sequence; this group looks from one to another. "
-                f"Choose a self-attention, or a mean over heads. Group: {group.name}"
-            )
-        return rollout(group)[layer], np.zeros_like(masked), f"rollout up to layer {layer}"
-    combined = group.weights[layer].mean(0) if combine == "mean" else group.weights[layer].max(0)
-    return combined, masked, f"layer {layer}, {'mean' if combine == 'mean' else 'largest'} of {heads} heads"

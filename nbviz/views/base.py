@@ -70,6 +70,7 @@ class View(anywidget.AnyWidget):
     """Height of the picture, pixels."""
 
     _own_names: ClassVar[tuple[str, ...]] = ("layout", "tooltip", "tabbable")
+    _other_words: ClassVar[dict[str, str]] = {}  # keywords of other libraries, and what they are called here
     _is_closed = False
     _latest: Any = None  # the newest value of compute()
 
@@ -77,7 +78,8 @@ class View(anywidget.AnyWidget):
         known = {name for name in self.trait_names() if not name.startswith("_")} - {"comm", "keys", "log"}
         for name in traits:
             if name not in known:
-                raise unknown_keyword(type(self).__name__, name, self.keywords())
+                meant = self._other_words.get(name)
+                raise unknown_keyword(type(self).__name__, name, self.keywords(), meant=meant)
         self._parameters = tuple(self.trait_names(parameter=True))
         self._holds = 0
         self._asked = False
@@ -103,7 +105,8 @@ class View(anywidget.AnyWidget):
         hidden = {"comm", "keys", "log", "frame", "request", "status", "progress", "elapsed", "problem"}
         hidden.add("model_changed")
         names = {name for name in cls.class_trait_names() if not name.startswith("_")}
-        return sorted(names - hidden - set(cls._own_names))
+        from_the_kernel = set(cls.class_trait_names(echo_update=False))  # not to be set
+        return sorted(names - hidden - from_the_kernel - set(cls._own_names))
 
     # What a subclass defines
 

@@ -17,6 +17,7 @@ from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
 from nbviz.methods.correspondence import (
+    NOTHING,
     PLACES,
     RANDOM,
     Correspondence,
@@ -248,7 +249,7 @@ class CorrespondenceAnalysis(View):
         if found is None:
             return f"CorrespondenceAnalysis: {shown.words()}"
         parts = ", ".join(
-            f"{name} {mean:.3f} (random boxes {base:.3f})"
+            f"{name} {_in_words(mean)} (random boxes {_in_words(base)})"
             for name, mean, base in zip(found.parts, found.mean[:, -1], found.baseline[:, -1], strict=False)
         )
         return f"CorrespondenceAnalysis: signs of change that differ in {found.layers[-1]}: {parts}"
@@ -264,23 +265,24 @@ class CorrespondenceAnalysis(View):
 
 
 def _described(found: Correspondence) -> dict[str, Any]:
-    """A result as plain JSON; a missing standard deviation is None."""
+    """A result as plain JSON; a missing mean (nothing changed) or standard deviation is None."""
     return {
         "layers": list(found.layers),
         "parts": [
             {
                 "name": name,
-                "mean": found.mean[i].tolist(),
+                "mean": _known(found.mean[i]),
                 "sd": _known(found.sd[i]),
                 "changed": found.changed[i].tolist(),
-                "baseline": found.baseline[i].tolist(),
+                "baseline": _known(found.baseline[i]),
                 "baselineSd": _known(found.baseline_sd[i]),
-                "pairs": int(np.isfinite(found.distances[name][:, 0]).sum()),
+                "pairs": np.isfinite(found.distances[name]).sum(0).tolist(),
+                "unchanged": found.unchanged[name].sum(0).tolist(),
             }
             for i, name in enumerate(found.parts[:-1])
         ],
         "random": {
-            "mean": found.mean[-1].tolist(),
+            "mean": _known(found.mean[-1]),
             "sd": _known(found.sd[-1]),
             "changed": found.changed[-1].tolist(),
         },
@@ -288,6 +290,10 @@ def _described(found: Correspondence) -> dict[str, Any]:
         "places": found.places,
         "notes": list(found.notes),
     }
+
+
+def _in_words(mean: float) -> str:
+    return NOTHING if np.isnan(mean) else f"{mean:.3f}"
 
 
 def _known(values: np.ndarray) -> list[float | None]:

@@ -5,14 +5,14 @@ The other half is js/src/views/evolution_explorer.ts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
+from nbviz.core.checkpoints import with_checkpoints
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Result, Steps, result_of
 from nbviz.core.network import Network
@@ -29,6 +29,7 @@ from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.trails import trails
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of
+from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite
 from nbviz.views.traits import Indices
@@ -36,28 +37,8 @@ from nbviz.views.traits import Indices
 POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""
 
-
 LEAP = 10
 """Growth of λ up to which the maps at hand are refined instead of made anew."""
-
-
-@dataclass(frozen=True, eq=False)
-class EvolutionPicture:
-    """One picture of the view.
-
-    Attributes
-    ----------
-    evolution : Evolution
-        The maps.
-    frames : FrameActivations
-        What they are made of, with the accuracies.
-    trails : (n, points, 2) float32 array or None
-        Bundled paths of the samples; None while the maps still move.
-    """
-
-    evolution: Evolution
-    frames: FrameActivations
-    trails: np.ndarray | None
 
 
 class EvolutionExplorer(View):
@@ -69,16 +50,17 @@ class EvolutionExplorer(View):
         For epochs it needs ``checkpoints``, here or as ``Network(model, checkpoints=...)``.
     X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
     checkpoints : mapping of int to state dict, optional
-        Weights by epoch.
+        Weights by epoch, also as Lightning and other trainers save them; see
+        :func:`nbviz.core.checkpoints.read_checkpoints`.
     **traits
         Any trait below, for example ``over="layers"`` or ``strength=0.01``.
 
     Raises
     ------
     TypeError, ValueError
-        If ``model`` is no module, the samples are of no known form, checkpoints are no state dicts or all the
-        same tensors, or ``over="epochs"`` is asked for without any. (Without checkpoints the view goes from
-        layer to layer.)
+        If ``model`` is no module, the samples are of no known form, checkpoints are no state dicts, do not
+        fit the model or are all the same tensors, or ``over="epochs"`` is asked for without any. (Without
+        checkpoints the view goes from layer to layer.)
 
     Notes
     -----
@@ -148,15 +130,10 @@ class EvolutionExplorer(View):
         network = Network.of(model)
         if X is None:
             raise TypeError("EvolutionExplorer(model, X, y): the samples X are missing")
+        if checkpoints is None and isinstance(network.checkpoints, dict):
+            checkpoints = network.checkpoints  # given by hand: they may be of any form
         if checkpoints is not None:
-            network = Network(
-                network.module,
-                transform=network.transform,
-                class_names=network.class_names,
-                tokenizer=network.tokenizer,
-                output=network.output,
-                checkpoints=_state_dicts(checkpoints),
-            )
+            network = with_checkpoints(network, checkpoints)
         samples = Samples.of(X, y)
         self._network: Network | None = network
         self._samples: Samples | None = samples
@@ -214,7 +191,8 @@ class EvolutionExplorer(View):
             )
         frames: FrameActivations = yield from result_of(steps)
         if not self._has_sent_sprite:
-            self._send_sprite(samples)
+            self._has_sent_sprite = True
+            self.publish(thumbnails=packed_sprite(samples))
         labels = class_labels(samples)
         shown = None if labels is None else labels[frames.rows]
         maps = yield from self._mapped(params, frames, shown, network.version)
@@ -263,42 +241,8 @@ class EvolutionExplorer(View):
         self._maps = (key, found)
         return found
 
-    def _send_sprite(self, samples: Samples) -> None:
-        self._has_sent_sprite = True
-        self.publish(thumbnails=packed_sprite(samples))
-
     def encode(self, value: EvolutionPicture) -> Frame:
-        maps, frames = value.evolution, value.frames
-        everything = maps.positions.reshape(-1, 2)
-        if value.trails is not None:
-            everything = np.concatenate([everything, value.trails.reshape(-1, 2)])
-        low, high = everything.min(0).astype(np.float64), everything.max(0).astype(np.float64)
-        span = np.where(high > low, high - low, 1.0)
-
-        def packed(positions: np.ndarray) -> np.ndarray:
-            return np.round((positions - low) / span * 65535).astype(np.uint16).ravel()
-
-        arrays = [packed(maps.positions), frames.rows.astype(np.int32)]
-        if value.trails is not None:
-            arrays.append(packed(value.trails))
-        hit, direct = maps.neighbourhood_hit, maps.neighbourhood_hit_activations
-        moved = maps.relative_displacement
-        meta = {
-            "names": [str(name) for name in maps.names],
-            "extent": [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])],
-            "samples": maps.positions.shape[1],
-            "pointsPerTrail": 0 if value.trails is None else value.trails.shape[1],
-            "mode": maps.mode,
-            "iteration": maps.iteration,
-            "kl": _numbers(maps.kl),
-            "hit": _numbers(hit),
-            "hitActivations": _numbers(direct),
-            "accuracy": _numbers(frames.accuracy),
-            "displacement": float(moved.mean()),
-            "k": maps.k,
-            "notes": list(maps.notes),
-        }
-        return Frame(meta, arrays)
+        return encode_evolution(value)
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -351,40 +295,3 @@ class EvolutionExplorer(View):
         self._network = self._samples = self._maps = None
         self._cache = NeighbourCache()
         self.specimen = self.thumbnails = {}
-
-
-def _state_dicts(checkpoints: Mapping[int, Any]) -> dict[int, Any]:
-    """Checkpoints by epoch as state dicts; whole models are taken too.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are not a mapping of whole numbers to models or state dicts, or are all the same tensors.
-    """
-    if not isinstance(checkpoints, Mapping):
-        raise TypeError(
-            f"checkpoints is a mapping of epoch to state dict or model, got {type(checkpoints).__name__}. "
-            "Of a list: checkpoints=dict(enumerate(list_of_state_dicts))"
-        )
-    found = {}
-    for epoch, value in checkpoints.items():
-        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)):
-            raise TypeError(f"an epoch is a whole number, got {epoch!r}")
-        weights = value.state_dict() if hasattr(value, "state_dict") else value
-        if not isinstance(weights, Mapping) or not all(hasattr(v, "data_ptr") for v in weights.values()):
-            raise TypeError(
-                f"checkpoint {epoch} is {type(value).__name__}; a model or a state dict (names to tensors) "
-                "is wanted. Of a file: torch.load(path), and of what a trainer saved its 'state_dict' entry."
-            )
-        found[int(epoch)] = weights
-    tensors = [tuple(v.data_ptr() for v in weights.values()) for weights in found.values()]
-    if len(found) > 1 and len(set(tensors)) == 1:
-        raise ValueError(
-            "all checkpoints are the same tensors: model.state_dict() gives references, which training goes "
-            "on changing. Keep copies: copy.deepcopy(model.state_dict())"
-        )
-    return found
-
-
-def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:
-    return None if values is None else [float(v) if np.isfinite(v) else None for v in values]

@@ -6,6 +6,7 @@ The other half is js/src/views/invariance_explorer.ts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +18,11 @@ from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.layers import INPUT, OUTPUT
 from nbviz.core.network import Network
-from nbviz.core.samples import Samples
 from nbviz.methods.invariance import InvarianceCurves, invariance_steps
 from nbviz.methods.moved_picture import BORDERS, TRANSFORMS, usual_shift, values_between
 from nbviz.methods.occlusion_picture import Picture, read_picture
 from nbviz.methods.picture_features import first_and_last, gives_classes
+from nbviz.methods.top_images import read_in, samples_of
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
 
@@ -38,6 +39,7 @@ class ExplorerPicture:
     row: int
     true_class: int
     curves: InvarianceCurves
+    notes: tuple[str, ...] = ()
 
 
 class InvarianceExplorer(View):
@@ -48,9 +50,10 @@ class InvarianceExplorer(View):
     model : torch.nn.Module or Network
         A network for pictures, or for signals (1-D convolutions). It is not changed. If it gives no score
         per class, there are distances only.
-    image : picture, or Samples to leaf through
+    image : picture, or several to leaf through
         8-bit pixels (H, W) or (H, W, 3), a PIL image, or the model's own floating-point input (C, H, W) or
-        (1, C, H, W). Samples with labels tell the true class.
+        (1, C, H, W). Several: Samples, a list, a Dataset or DataLoader, or a batch (n, …). Samples with
+        labels tell the true class.
     **traits
         Any trait below, for example ``transform="rotate"`` or ``layers=["conv1", "fc1"]``.
 
@@ -115,10 +118,11 @@ class InvarianceExplorer(View):
         if image is None:
             raise TypeError("InvarianceExplorer(model, image): the image is missing")
         self._network: Network | None = network
-        self._samples = image if isinstance(image, Samples) else None
+        # A name is no collection of letters: read_picture says what is wanted instead.
+        self._samples = None if isinstance(image, str | PathLike) else samples_of(network, image)
         self._image = image
         self._last_transform: str | None = None
-        picture = read_picture(network, self._picture(0))
+        picture = self._read(network, 0)
         if picture.is_signal:
             traits.setdefault("axis", "horizontal")
         super().__init__(**{**traits, "specimen": self._describe(network, picture)})
@@ -138,8 +142,10 @@ class InvarianceExplorer(View):
             "signal": picture.is_signal,
         }
 
-    def _picture(self, row: int) -> Any:
-        return self._image if self._samples is None else self._samples.batch(np.array([row]))[0]
+    def _read(self, network: Network, row: int) -> Picture:
+        if self._samples is None:
+            return read_picture(network, self._image)
+        return read_in(network, self._samples, row)
 
     @t.validate("sample")
     def _check_sample(self, proposal: Any) -> int:
@@ -166,13 +172,14 @@ class InvarianceExplorer(View):
         network = self._network
         if network is None:
             raise RuntimeError("the view is closed")
-        image = self._picture(params.sample)
-        picture = read_picture(network, image)
-        true_class = self._true_class(params.sample)
+        picture = self._read(network, params.sample)
+        true_class, why_not = self._true_class(params.sample)
         target = params.target if params.target >= 0 else true_class
+        followed = "" if params.target >= 0 else "; the most probable one is followed"
+        notes = (f"true class unknown: {why_not}{followed}",) if why_not else ()
         steps = invariance_steps(
             network,
-            image,
+            picture,
             params.transform,
             values=_values(params, picture.size),
             layers=params.layers or None,
@@ -186,7 +193,7 @@ class InvarianceExplorer(View):
                 continue
             if isinstance(event, Result):
                 self._mark(event.value)
-            yield type(event)(ExplorerPicture(params.sample, true_class, event.value))
+            yield type(event)(ExplorerPicture(params.sample, true_class, event.value, notes))
 
     def _mark(self, curves: InvarianceCurves) -> None:
         """Bring the marked value to one that there is; of another transform, to the picture as given."""
@@ -196,15 +203,26 @@ class InvarianceExplorer(View):
             wanted = _AS_GIVEN[curves.transform] if changed else self.value
             self.publish(value=float(curves.values[_nearest(curves, wanted)]))
 
-    def _true_class(self, row: int) -> int:
-        """The label of a sample as a class of the model, by name where both have names; -1 for none."""
+    def _true_class(self, row: int) -> tuple[int, str]:
+        """The label of a sample as a class of the model, by name where both have names; else -1, and why it
+        is none, in words (empty without labels or classes)."""
         samples, classes = self._samples, self.specimen["classes"]
-        if samples is None or samples.labels is None or samples.labels.dtype.kind not in "iu":
-            return -1
+        if samples is None or samples.labels is None or not classes:
+            return -1, ""
+        if samples.labels.dtype.kind not in "iu":
+            return -1, "the labels are numbers on a scale, not classes"
         label = int(samples.labels[row])
-        if samples.class_names and samples.label_name(label) in classes:
-            return classes.index(samples.label_name(label))
-        return label if 0 <= label < len(classes) and not samples.is_alphabetical else -1
+        name = samples.label_name(label)
+        if samples.class_names and name in classes:
+            return classes.index(name), ""
+        known = self._network is not None and self._network.class_names
+        if samples.class_names and known:
+            return -1, f"the label {name!r} is not among the model's classes, {', '.join(classes[:5])}, …"
+        if samples.is_alphabetical:
+            return -1, f"the label {name!r} is a word, and the model's outputs have no names (class_names)"
+        if not 0 <= label < len(classes):
+            return -1, f"the label is {label}, the model's classes are 0 to {len(classes) - 1}"
+        return label, ""
 
     def encode(self, value: ExplorerPicture) -> Frame:
         curves = value.curves
@@ -231,7 +249,7 @@ class InvarianceExplorer(View):
             "size": size,
             "tile": list(small.shape[1:3]),
             "channels": 1 if small.ndim == 3 else 3,
-            "notes": list(curves.notes),
+            "notes": [*curves.notes, *value.notes],
         }
         return Frame(
             meta,

@@ -5,14 +5,13 @@ The other half is js/src/views/occlusion_painter.ts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.errors import TransformError, unknown_name
+from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.reading import is_dataset
@@ -21,21 +20,11 @@ from nbviz.methods.fills import FILLS
 from nbviz.methods.occlusion import occlude_steps
 from nbviz.methods.occlusion_effect import Canvas, OcclusionEffect
 from nbviz.methods.occlusion_map import OcclusionMap
-from nbviz.methods.occlusion_picture import is_pile_of_grey
+from nbviz.methods.occlusion_picture import is_pile_of_grey, read_sample
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
+from nbviz.views.occlusion_painter_frames import PainterPicture, encode_painting
 from nbviz.views.pixels import Mask, shown_pixels
-
-_CLASSES_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class PainterPicture:
-    """One picture of the view: the effect of what is painted and, in slide mode, the map so far."""
-
-    row: int
-    effect: OcclusionEffect
-    map: OcclusionMap | None
 
 
 class OcclusionPainter(View):
@@ -64,6 +53,12 @@ class OcclusionPainter(View):
     -----
     Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2.
     """
+
+    _other_words: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("baseline", "baselines"), f"fill: {', '.join(map(repr, FILLS))}, or 'patch'"),
+        **dict.fromkeys(("window", "sliding_window_shapes"), "window_height and window_width, in pixels"),
+        "strides": "stride, in pixels",
+    }
 
     mode = t.Enum(["paint", "slide"], "paint").tag(sync=True, parameter=True)
     """Cover by hand, or let a window slide over the picture."""
@@ -128,7 +123,7 @@ class OcclusionPainter(View):
         super().__init__(**{**traits, "specimen": self._describe(network)})
 
     def _describe(self, network: Network) -> dict[str, Any]:
-        canvas = Canvas(network, self._picture(0))
+        canvas = self._new_canvas(network, 0)
         self._n_classes = canvas.n_classes
         layers = network.layers(canvas.picture.inputs)
         units = {x.name: x.shape[x.channel_axis] for x in layers if x.module and len(x.shape) == 3}
@@ -212,75 +207,16 @@ class OcclusionPainter(View):
             raise RuntimeError("the view is closed")
         if self._canvas is None or self._canvas[:2] != (row, network.version):
             version = network.version
-            try:
-                self._canvas = (row, version, Canvas(network, self._picture(row)))
-            except TransformError as error:
-                raise (error if self._samples is None else error.at([row])) from error.__cause__
+            self._canvas = (row, version, self._new_canvas(network, row))
         return self._canvas[2]
 
+    def _new_canvas(self, network: Network, row: int) -> Canvas:
+        if self._samples is None:
+            return Canvas(network, self._image)
+        return Canvas(network, read_sample(network, self._samples, row), name=self._samples.name(row))
+
     def encode(self, value: PainterPicture) -> Frame:
-        effect = value.effect
-        top = np.argsort(-effect.before, kind="stable")
-        gained = np.argsort(-effect.after, kind="stable")
-        shown = list(dict.fromkeys([*top[: _CLASSES_SHOWN - 2], *gained[:2], *top]))[:_CLASSES_SHOWN]
-        picture, occluded = shown_pixels(effect.picture), shown_pixels(effect.occluded, like=effect.picture)
-        meta: dict[str, Any] = {
-            "row": value.row,
-            "size": list(picture.shape[:2]),
-            "covered": effect.covered,
-            "classes": [
-                {
-                    "name": self._class_name(int(i)),
-                    "index": int(i),
-                    "before": float(effect.before[i]),
-                    "after": float(effect.after[i]),
-                }
-                for i in shown
-            ],
-            "layers": [{"name": name, "change": change} for name, change in effect.layer_change.items()],
-            "notes": list(effect.notes),
-            "map": None,
-        }
-        arrays = [picture.ravel(), occluded.ravel()]
-        if value.map is not None:
-            meta["map"] = self._describe_map(value.map)
-            arrays += self._map_arrays(value.map)
-        return Frame(meta, arrays)
-
-    def _describe_map(self, found: OcclusionMap) -> dict[str, Any]:
-        return {
-            "rows": found.probability.shape[0],
-            "columns": found.probability.shape[1],
-            "window": list(found.window),
-            "stride": list(found.stride),
-            "target": self._class_name(found.target),
-            "clean": {
-                "probability": found.clean_probability,
-                "logit": found.clean_logit,
-                "class": found.clean_top_class,
-                "activation": found.clean_unit_activation,
-            },
-            "layer": found.layer,
-            "unit": found.unit,
-            "partial": found.partial,
-            "path": found.path,
-            "notes": list(found.notes),
-            "classNames": {int(i): self._class_name(int(i)) for i in np.unique(found.top_class) if i >= 0},
-        }
-
-    @staticmethod
-    def _map_arrays(found: OcclusionMap) -> list[np.ndarray]:
-        activation = found.unit_activation
-        if activation is None:
-            activation = np.full(found.probability.shape, np.nan, np.float32)
-        return [
-            found.positions[..., 0].ravel().astype(np.int32),
-            found.positions[..., 1].ravel().astype(np.int32),
-            found.probability.ravel().astype(np.float32),
-            found.logit.ravel().astype(np.float32),
-            found.top_class.ravel().astype(np.int32),
-            activation.ravel().astype(np.float32),
-        ]
+        return encode_painting(value, self._class_name)
 
     def _class_name(self, index: int) -> str:
         names = self._network.class_names if self._network is not None else ()

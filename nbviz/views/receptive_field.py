@@ -6,7 +6,7 @@ The other half is js/src/views/receptive_field.ts.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets as t
@@ -16,9 +16,10 @@ from nbviz.core.events import Steps
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
-from nbviz.methods.occlusion_picture import read_picture
+from nbviz.methods.discrepancy import largest_window
+from nbviz.methods.occlusion_picture import Picture, read_picture
 from nbviz.methods.receptive_field import RandomPatches, random_patches_steps
-from nbviz.methods.top_images import picture_in, samples_of
+from nbviz.methods.top_images import of_input_size, read_in, samples_of
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
 from nbviz.views.receptive_field_frame import describe, map_arrays, picture_strip
@@ -52,6 +53,11 @@ class ReceptiveField(View):
     section 3.2. See :func:`nbviz.methods.receptive_field.random_patches` for what is computed.
     """
 
+    _other_words: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("baseline", "baselines", "fill"),
+        "always noise, uniform between black and white; see window, n, seed",
+    )
+
     layer = t.Unicode("").tag(sync=True, parameter=True)
     """Layer of the unit; by default the last one with feature maps."""
 
@@ -59,7 +65,7 @@ class ReceptiveField(View):
     """Channel of the layer. A layer with fewer channels takes its last one."""
 
     window = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """Side of the noise windows, pixels; 0 for a twentieth of the image, 5 or more."""
+    """Side of the noise windows, pixels, up to that of the image; 0 for a twentieth of it, 5 or more."""
 
     n = t.Int(0, min=0).tag(sync=True, parameter=True)
     """Noise windows on each image; 0 for one at each pixel, at most 1,000."""
@@ -91,13 +97,16 @@ class ReceptiveField(View):
         # Read once: what the layer's units gave on these samples is then known for every other unit.
         self._source: Any = X if samples is None else samples
         self._strip: tuple[np.ndarray, np.ndarray, int] | None = None
-        layers = _layers_of(network, X if samples is None else picture_in(samples, 0))
+        first = read_picture(network, X) if samples is None else read_in(network, samples, 0)
+        layers = _layers_of(network, first)
         if not traits.get("layer"):
             mapped = [name for name, shape in layers.items() if len(shape) > 1 and max(shape[1:]) > 1]
             traits["layer"] = (mapped or list(layers))[-1]
         units = [{"name": name, "units": shape[0]} for name, shape in layers.items()]
         count = 1 if samples is None else len(samples)
-        super().__init__(**{**traits, "specimen": {"layers": units, "samples": count}})
+        largest = largest_window(of_input_size(first)[0])
+        specimen = {"layers": units, "samples": count, "largestWindow": largest}
+        super().__init__(**{**traits, "specimen": specimen})
 
     def _units(self) -> dict[str, int]:
         return {layer["name"]: layer["units"] for layer in self.specimen.get("layers", ())}
@@ -114,6 +123,17 @@ class ReceptiveField(View):
         units = self._units().get(self.layer)
         if units is not None and proposal.value >= units:
             raise t.TraitError(f"layer {self.layer!r} has units 0 to {units - 1}, got {proposal.value}")
+        return proposal.value
+
+    @t.validate("window")
+    def _check_window(self, proposal: Any) -> int:
+        # Refused at once: an error of the computation would come again with every other setting.
+        largest = self.specimen.get("largestWindow")
+        if largest is not None and proposal.value > largest:
+            raise t.TraitError(
+                f"window must be from 1 to the {largest} pixels of the image, or 0 for the usual one; got "
+                f"{proposal.value}"
+            )
         return proposal.value
 
     @t.observe("layer")
@@ -195,14 +215,14 @@ class ReceptiveField(View):
         self.specimen = {}
 
 
-def _layers_of(network: Network, image: Any) -> dict[str, tuple[int, ...]]:
+def _layers_of(network: Network, picture: Picture) -> dict[str, tuple[int, ...]]:
     """Layers that have units, in the order of execution: the number of units, then the axes of space."""
 
     def shape_of(layer: Layer) -> tuple[int, ...]:
         space = list(layer.shape)
         return (space.pop(layer.channel_axis), *space)
 
-    layers = network.layers(read_picture(network, image).inputs)
+    layers = network.layers(picture.inputs)
     found = {layer.name: shape_of(layer) for layer in layers if layer.module and 1 <= len(layer.shape) <= 3}
     if not found:
         raise ValueError("the model has no layer whose units can be looked at: none gives a vector or a map")

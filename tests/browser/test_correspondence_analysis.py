@@ -5,7 +5,7 @@ import re
 import pytest
 
 OPEN = [
-    "import nbviz\nnet = nbviz.zoo.load('mnist-cnn')\ndigits = nbviz.zoo.load_mnist(200)",
+    "import nbviz\nimport numpy as np\nnet = nbviz.zoo.load('mnist-cnn')\ndigits = nbviz.zoo.load_mnist(200)",
     "view = nbviz.CorrespondenceAnalysis(net, digits, rows=[6, 13, 18, 26, 53])\nview",
 ]
 ROOT = ".nbviz-root"
@@ -251,3 +251,24 @@ def test_light_dark_and_narrow(marker, shoot):
     assert tiles[0]["y"] == tiles[1]["y"] < tiles[2]["y"]
     assert root.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     shoot(root, "correspondence_analysis_narrow")
+
+
+def test_a_part_of_the_fills_colour_is_marked_in_place_of_a_perfect_zero(marker, shoot):
+    """The corners of the digits are black, and so is the fill."""
+    marker.execute(f"view.fill = 'zero'; view.parts = {{'corner': [(0, 0, 4, 4)] * 5, 'loop': {LOOPS}}}")
+    corner = marker.page.locator(".nbviz-delta tbody tr", has_text="corner")
+    corner.get_by_text("nothing changed").first.wait_for()
+    marker.expect_kernel("view.status == 'done' and view.result.parts == ('corner', 'loop', 'random')")
+    marker.expect_kernel(
+        "bool(np.isnan(view.result.mean[0]).all() and np.isfinite(view.result.mean[1]).all())"
+    )
+    assert corner.locator("td").all_inner_texts() == ["nothing changed", "nothing changed"]
+    parts = marker.page.locator(".nbviz-delta-plot td").first.locator(".nbviz-delta-part")
+    assert [parts.nth(i).locator(".nbviz-delta-dot").count() for i in range(2)] == [1, 2]
+    assert "hiding 'corner' changes nothing" in marker.page.locator(".nbviz-facts").inner_text()
+    shoot(marker.page.locator(ROOT), "correspondence_analysis_nothing_changed")
+    marker.page.get_by_role("combobox", name="Hide with").select_option("grey")
+    marker.expect_kernel("view.fill == 'grey' and bool(np.isfinite(view.result.mean).all())")
+    marker.page.wait_for_function(
+        "() => !document.querySelector('.nbviz-delta').textContent.includes('nothing changed')"
+    )

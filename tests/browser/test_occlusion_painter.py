@@ -198,3 +198,20 @@ def test_light_and_dark(painter, shoot):
     )
     painter.page.wait_for_selector(f"{ROOT}[data-theme=light]")
     assert root.get_attribute("data-theme") == "light"
+
+
+def test_outputs_of_nan_are_said_and_the_last_picture_stays(painter, shoot):
+    before, bars = picture(painter), painter.page.locator(".nbviz-bars").inner_text()
+    painter.execute(
+        "import torch\nwith torch.no_grad():\n    net.module.conv1.weight.fill_(float('nan'))\nview.seed = 1"
+    )
+    alert = painter.page.get_by_role("alert")
+    alert.wait_for()
+    assert (
+        "the model's output holds 10 NaN or infinite scores of 10 for sample 0 as it is" in alert.inner_text()
+    )
+    painter.expect_kernel("view.status", "'error'")
+    assert picture(painter) == before
+    assert painter.page.locator(".nbviz-bars").inner_text() == bars
+    assert "NaN" not in bars
+    shoot(painter.page.locator(ROOT), "occlusion_painter_nan")

@@ -6,31 +6,25 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from attention_models import (
+    COLUMNS,
+    HEADS,
+    ROWS,
+    SIZE,
+    DotProduct,
+    N,
+    OneAttention,
+    Written,
+)
 from torch import nn
 
-import nbviz
-from nbviz.core.errors import ModelError, UnknownName
+from nbviz.core.errors import UnknownName
 from nbviz.methods.attention import attention
-
-N, ROWS, COLUMNS, SIZE, HEADS = 3, 5, 7, 16, 4
 
 
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
-
-
-class OneAttention(nn.Module):
-    """Attention of one sequence to another, called as a user may call it."""
-
-    def __init__(self, call=None, **settings):
-        super().__init__()
-        self.attend = nn.MultiheadAttention(SIZE, HEADS, **settings)
-        self.call = call or {}
-
-    def forward(self, query, key, value, key_padding_mask=None, attn_mask=None):
-        masks = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
-        return self.attend(query, key, value, **masks, **self.call)[0]
 
 
 def own_weights(module, inputs, sample, **masks):
@@ -179,17 +173,6 @@ def test_the_fast_path_of_an_encoder_is_seen_and_gives_what_it_gives(padded):
     np.testing.assert_allclose(found.weights[0], own, atol=1e-6)
 
 
-class DotProduct(nn.Module):
-    """Calls the function itself, in ways that are given."""
-
-    def __init__(self, **call):
-        super().__init__()
-        self.call = call
-
-    def forward(self, query, key, value):
-        return F.scaled_dot_product_attention(query, key, value, **self.call)
-
-
 BIAS = torch.linspace(-1, 1, ROWS * COLUMNS).reshape(COLUMNS, ROWS).T
 CALLS = {
     "plain": {},
@@ -251,241 +234,6 @@ def test_random_dropout_in_evaluation_mode_is_left_out_and_said():
     np.testing.assert_allclose(found.output, F.scaled_dot_product_attention(x, x, x)[0].numpy(), atol=1e-6)
 
 
-class Block(nn.Module):
-    """Self-attention written out, in one of the ways in which people write it."""
-
-    def __init__(self, way):
-        super().__init__()
-        self.qkv = nn.Linear(SIZE, 3 * SIZE)
-        self.dropout = nn.Dropout(0.2)
-        self.way = way
-
-    def forward(self, x):
-        q, k, v = (p.unflatten(-1, (HEADS, -1)).transpose(1, 2) for p in self.qkv(x).chunk(3, -1))
-        may = torch.ones(x.shape[1], x.shape[1]).tril().bool()
-        energies = (q @ k.transpose(-2, -1) / 2).masked_fill(~may, torch.finfo(q.dtype).min)
-        weights = self.dropout(F.softmax(energies, dim=-1, dtype=torch.float32).to(q.dtype))
-        if self.way == "matmul":
-            mixed = torch.matmul(weights, v)
-        elif self.way == "einsum":
-            mixed = torch.einsum("bhqk,bhkd->bhqd", weights, v)
-        elif self.way == "turned":
-            mixed = (v.transpose(-2, -1) @ weights.transpose(-2, -1)).transpose(-2, -1)
-        else:
-            mixed = torch.bmm(weights.flatten(0, 1), v.flatten(0, 1)).unflatten(0, (-1, HEADS))
-        self.last = weights
-        return mixed.transpose(1, 2).flatten(2)
-
-
-class Written(nn.Module):
-    def __init__(self, way):
-        super().__init__()
-        self.embed = nn.Embedding(9, SIZE)
-        self.blocks = nn.ModuleList(Block(way) for _ in range(2))
-        self.out = nn.Linear(SIZE, 9)
-
-    def forward(self, ids):
-        x = self.embed(ids)
-        for block in self.blocks:
-            x = x + block(x)
-        return F.softmax(self.out(x), -1).log()  # a softmax that is no attention
-
-
-@pytest.mark.parametrize("way", ["matmul", "einsum", "turned", "bmm"])
-def test_attention_written_out_is_found_by_its_weighted_sum(way):
-    model = Written(way).eval()
-    ids = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
-    with torch.no_grad():
-        expected = model(ids)
-    found = attention(nbviz.Network(model, tokenizer=None), ids, sample=1)
-    assert found.main.layers == ("blocks.0", "blocks.1")
-    assert [group.kind for group in found.groups] == ["self"]
-    np.testing.assert_allclose(found.weights[1], model.blocks[1].last[1].numpy(), atol=1e-6)
-    np.testing.assert_array_equal(found.masked[1, 2], np.triu(np.ones((4, 4), bool), 1))
-    np.testing.assert_array_equal(found.logits, expected[1].numpy())
-    assert found.input_tokens == ("5", "6", "7", "8")
-
-
-def test_a_shared_module_stands_once_for_each_call():
-    class Twice(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.block = nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
-
-        def forward(self, x):
-            x = self.block(x, x, x)[0]
-            return self.block(x, x, x)[0]
-
-    assert attention(Twice(), torch.randn(1, 4, SIZE)).main.layers == ("block", "block_1")
-
-
-class Additive(nn.Module):
-    """A module of the user's own: its weights multiply and are summed by hand, in a loop."""
-
-    def __init__(self, returns):
-        super().__init__()
-        self.score = nn.Linear(SIZE, 1)
-        self.returns = returns
-
-    def forward(self, state, memory):
-        weights = torch.softmax(self.score(torch.tanh(memory + state[:, None])).squeeze(-1), dim=1)
-        context = (weights.unsqueeze(-1) * memory).sum(1)
-        return {
-            "tuple": (context, weights),
-            "dict": {"context": context, "maps": weights * 100},
-            "context": context,
-        }[self.returns]
-
-
-class Loop(nn.Module):
-    def __init__(self, returns="tuple"):
-        super().__init__()
-        self.attention = Additive(returns)
-
-    def forward(self, memory):
-        state, rows = memory[:, 0], []
-        for _ in range(3):
-            found = self.attention(state, memory)
-            state = (
-                found[0]
-                if isinstance(found, tuple)
-                else found["context"]
-                if isinstance(found, dict)
-                else found
-            )
-            rows.append(state)
-        return torch.stack(rows, 1)
-
-
-def test_a_module_by_its_name_and_the_steps_of_a_loop_as_rows():
-    model, memory = Loop().eval(), torch.randn(2, 6, SIZE)
-    found = attention(model, memory, layers={"attention": "attention"}, sample=1)
-    assert found.weights.shape == (1, 1, 3, 6)
-    with torch.no_grad():
-        state = memory[:, 0]
-        for row in range(3):
-            state, weights = model.attention(state, memory)
-            np.testing.assert_allclose(found.weights[0, 0, row], weights[1].numpy(), atol=1e-6)
-    assert found.main.kind == "cross"
-
-
-def test_a_function_says_where_the_weights_are():
-    model, memory = Loop("dict").eval(), torch.randn(1, 6, SIZE)
-    found = attention(
-        model, memory, layers=["attention"], weights=lambda module, output: output["maps"].numpy() / 100
-    )
-    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
-    with pytest.raises(ModelError, match=r"none has rows that add up to 1.*weights=lambda"):
-        attention(model, memory, layers=["attention"])
-    with pytest.raises(ValueError, match="needs layers="):
-        attention(model, memory, weights=lambda module, output: output)
-
-
-def test_a_name_that_does_not_exist():
-    with pytest.raises(UnknownName, match=r"submodule 'atention'.*'attention'"):
-        attention(Loop(), torch.randn(1, 6, SIZE), layers=["atention"])
-
-
-def test_chosen_layers_only():
-    model = nn.Transformer(SIZE, HEADS, 2, 2, 32, batch_first=True)
-    found = attention(model, (torch.randn(1, 4, SIZE),) * 2, layers=["encoder.layers.1"])
-    assert [group.layers for group in found.groups] == [("encoder.layers.1.self_attn",)]
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_the_model_is_left_as_it_was(fails):
-    class Stops(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.attend = nn.MultiheadAttention(SIZE, HEADS, dropout=0.5)
-            self.norm = nn.BatchNorm1d(SIZE)
-
-        def forward(self, x):
-            y = self.norm(self.attend(x, x, x)[0].transpose(1, 2)).transpose(1, 2)
-            if fails:
-                raise RuntimeError("stop here")
-            return y
-
-    model = Stops()
-    seen = []
-    model.attend.register_forward_hook(lambda *a: seen.append(1))
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    random = torch.get_rng_state()
-    hooks = [(len(m._forward_hooks), len(m._forward_pre_hooks)) for m in model.modules()]
-    if fails:
-        with pytest.raises(ModelError, match="stop here"):
-            attention(model, torch.randn(2, 3, SIZE, generator=torch.Generator().manual_seed(0)))
-    else:
-        attention(model, torch.randn(2, 3, SIZE, generator=torch.Generator().manual_seed(0)))
-    network = nbviz.Network(model)
-    assert all(m.training for m in model.modules())
-    assert hooks == [(len(m._forward_hooks), len(m._forward_pre_hooks)) for m in model.modules()]
-    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-    assert torch.equal(random, torch.get_rng_state())
-    assert all(p.grad is None and p.requires_grad for p in model.parameters())
-    with network.running() as twin:
-        assert [len(m._forward_pre_hooks) for m in twin.modules()] == [n for _, n in hooks]
-    assert not torch.overrides._get_current_function_mode_stack()
-
-
-def test_a_model_without_attention_says_what_it_has():
-    class Recurrent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.read = nn.LSTM(4, 4, batch_first=True)
-            self.out = nn.Linear(4, 2)
-
-        def forward(self, x):
-            return torch.softmax(self.out(self.read(x)[0][:, -1]), -1)
-
-    with pytest.raises(ModelError, match=r"no attention was found.*LSTM, Linear.*HiddenStates"):
-        attention(Recurrent(), torch.randn(1, 3, 4))
-    with pytest.raises(ModelError, match=r"made of Flatten, Linear.*layers=\{"):
-        attention(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.randn(1, 4))
-
-
-def test_text_needs_a_tokenizer_and_something_in_it():
-    model = Written("matmul")
-    with pytest.raises(TypeError, match="tokenizer="):
-        attention(model, "abc")
-    network = nbviz.Network(model, tokenizer=lambda text: [ord(c) % 9 for c in text])
-    for empty in ("", "  ", []):
-        with pytest.raises(ValueError, match="empty"):
-            attention(network, empty)
-    assert attention(network, "abc").input_tokens == ("a", "b", "c")
-    with pytest.raises(ValueError, match="names 2 positions, but there are 3"):
-        attention(network, "abc", tokens=["x", "y"])
-
-
-def test_a_text_over_the_limit():
-    model = Written("matmul")
-    model.max_length = 4
-    network = nbviz.Network(model, tokenizer=lambda text: [ord(c) % 9 for c in text])
-    with pytest.raises(ValueError, match=r"6 tokens.*at most 4.*truncate=True"):
-        attention(network, "abcdef")
-    found = attention(network, "abcdef", truncate=True)
-    assert found.input_tokens == tuple("abcd")
-    assert "first 4" in found.notes[0]
-    with pytest.raises(ValueError, match="5 tokens"):
-        attention(network, torch.ones(1, 5, dtype=torch.long))
-
-
-def test_weights_that_are_not_numbers_are_refused_with_their_place():
-    model = OneAttention(batch_first=True)
-    x = torch.randn(1, 3, SIZE)
-    x[0, 1] = math.nan
-    with pytest.raises(ModelError, match=r"'attend' holds NaN, first in head 0, row 0"):
-        attention(model, (x, x, x))
-
-
-def test_a_row_that_may_look_at_nothing_is_zero_and_said():
-    model = DotProduct(attn_mask=torch.tensor([[False, False], [True, False]]))
-    x = torch.randn(1, 1, 2, 8)
-    found = attention(model, (x, x, x))
-    np.testing.assert_array_equal(found.weights[0, 0], [[0, 0], [1, 0]])
-    assert any("every column is masked" in note for note in found.notes)
-
-
 def test_windows_stand_as_heads():
     model = DotProduct()
     x = torch.randn(6, HEADS, 4, 8)  # three windows of each of two samples
@@ -501,18 +249,6 @@ def test_windows_stand_as_heads():
     own = F.scaled_dot_product_attention(x, x, torch.eye(4).expand(6, HEADS, 4, 4))
     np.testing.assert_allclose(found.weights[0], own[3:].flatten(0, 1).numpy(), atol=1e-6)
     assert any("3 windows" in note for note in found.notes)
-
-
-def test_weights_that_do_not_fit_are_refused_before_they_are_kept(monkeypatch):
-    from nbviz.methods import attention_run, attention_watch
-
-    for module in (attention_run, attention_watch):
-        monkeypatch.setattr(module, "LARGEST", 4 * HEADS * ROWS * ROWS + 1)
-    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(SIZE, HEADS, 32, batch_first=True), 2)
-    x = torch.randn(1, ROWS, SIZE)
-    with pytest.raises(ValueError, match=r"GB\. Choose a few layers"):
-        attention(model, x)
-    assert attention(model, x, layers=["layers.1"]).main.layers == ("layers.1.self_attn",)
 
 
 @pytest.mark.parametrize("way", ["matmul", "module"])

@@ -22,6 +22,16 @@ def test_arrays_of_two_three_and_four_axes():
     assert found.logits is None
 
 
+def test_what_transformers_returns_is_taken_without_the_axis_of_the_batch():
+    layers = tuple(torch.rand(1, 3, 5, 5, requires_grad=True).softmax(-1) for _ in range(2))
+    found = from_weights(layers)
+    assert found.weights.shape == (2, 3, 5, 5)
+    for layer, given in enumerate(layers):
+        np.testing.assert_array_equal(found.weights[layer], given[0].detach().numpy())
+    half = from_weights([layer.to(torch.bfloat16) for layer in layers])
+    np.testing.assert_allclose(half.weights, found.weights, atol=0.01)
+
+
 def test_rows_that_do_not_add_up_are_kept_and_said():
     weights = np.array([[0.5, 0.5], [0.5, 0.2], [2.0, 0.0]])
     found = from_weights(weights)
@@ -44,7 +54,14 @@ def test_masks_of_any_fitting_shape():
         (np.array([[1.5, -0.5]]), {}, ValueError, r"below 0.*\(0, 0, 0, 1\)"),
         (np.ones(3), {}, ValueError, r"shape \(3,\)"),
         (np.ones((0, 3)), {}, ValueError, "none of them 0"),
-        (np.ones((1, 1, 1, 1, 1)), {}, ValueError, "wanted are"),
+        (np.ones((1, 1, 1, 1, 1, 1)), {}, ValueError, "wanted are"),
+        (np.ones((2, 3, 4, 5, 5)), {}, ValueError, r"\(layers, batch, heads.*\[layer\[0\] for layer in"),
+        (
+            (torch.ones(1, 2, 3, 3), torch.ones(1, 2, 3, 4)),
+            {},
+            ValueError,
+            r"different shapes, \(1, 2, 3, 3\) and \(1, 2, 3, 4\)",
+        ),
         (np.array([["a"]]), {}, TypeError, "numbers"),
         (np.eye(2), {"rows": ["a"]}, ValueError, "rows holds 1 names, but the weights have 2"),
         (np.eye(2), {"columns": list("abc")}, ValueError, "columns holds 3 names"),
@@ -82,6 +99,23 @@ def test_rows_as_maps_over_the_picture():
     assert maps.skipped == ("0",)
     with pytest.raises(ValueError, match=r"grid of 4 × 5 does not fit in 16"):
         patch_grid(found, (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("columns", "grid"), [(64, (7, 7)), (65, (7, 7)), (64, (9, 8)), (17, (3, 5)), (16, (0, 4))]
+)
+def test_a_grid_that_leaves_out_a_part_of_a_square_is_refused(columns, grid):
+    found = from_weights(np.full((2, columns), 1 / columns))
+    side = int(columns**0.5)
+    words = rf"{grid[0]} × {grid[1]} does not fit in {columns} columns; they make a square of {side} × {side}"
+    with pytest.raises(ValueError, match=words):
+        patch_grid(found, grid)
+
+
+def test_registers_before_the_patches_are_left_out():
+    maps = patch_grid(from_weights(np.full((2, 201), 1 / 201)), (14, 14))
+    assert maps.maps.shape[-2:] == (14, 14)
+    assert len(maps.skipped) == 5
 
 
 def test_square_grids_are_found():

@@ -177,29 +177,61 @@ def test_rows_that_do_not_add_up_are_drawn_and_said():
     view.close()
 
 
+class Patches(nn.Module):
+    """A picture of 16 × 16 as 4 × 4 patches after some registers, and attention among them."""
+
+    def __init__(self, registers=0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.cut = nn.Conv2d(1, 8, 4, 4)
+        self.registers = nn.Parameter(torch.randn(1, registers, 8))
+        self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x):
+        tokens = self.cut(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.registers.expand(len(x), -1, -1), tokens], 1)
+        return self.out(self.attend(tokens, tokens, tokens)[0].mean(1))
+
+
+PICTURE = np.random.default_rng(0).random((1, 1, 16, 16)).astype(np.float32)
+
+
 def test_attention_over_a_picture_carries_the_picture(show):
-    class Patches(nn.Module):
-        """A picture of 16 × 16 as 4 × 4 patches, and attention among them."""
-
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(0)
-            self.cut = nn.Conv2d(1, 8, 4, 4)
-            self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
-            self.out = nn.Linear(8, 3)
-
-        def forward(self, x):
-            tokens = self.cut(x).flatten(2).transpose(1, 2)
-            return self.out(self.attend(tokens, tokens, tokens)[0].mean(1))
-
-    picture = np.random.default_rng(0).random((1, 1, 16, 16)).astype(np.float32)
-    view = show(Patches(), picture)
+    view = show(Patches(), PICTURE)
     frame = view.encode(view.latest())
     assert frame.meta["grid"] == {"height": 4, "width": 4, "before": 0, "picture": [16, 16]}
     shown = frame.buffers[3].reshape(16, 16, 3)
     assert shown[..., 0].min() == 0
     assert shown[..., 0].max() == 255
     assert view.weights.shape == (1, 2, 16, 16)
+    assert frame.meta["notes"] == []
+
+
+def test_a_grid_that_does_not_fit_is_an_error_and_one_that_leaves_columns_out_says_so(show):
+    wrong = show(Patches(), PICTURE, grid=(3, 3))
+    assert "3 × 3 does not fit in 16 columns; they make a square of 4 × 4" in str(wrong.error)
+    registers = show(Patches(5), PICTURE, grid=(4, 4))
+    meta = registers.frame["meta"]
+    assert meta["grid"] == {"height": 4, "width": 4, "before": 5, "picture": [16, 16]}
+    assert "takes the last 16 of 21 columns; the first 5 count as no patch" in meta["notes"][0]
+    nowhere = AttentionHeatmap.from_weights(np.full((4, 4), 0.25), grid=(2, 2), executor="inline")
+    assert "no picture: it is not used" in nowhere.frame["meta"]["notes"][0]
+    nowhere.close()
+
+
+def test_a_forced_step_after_the_end_is_told(show, dates):
+    view = show(dates, DATE, force={"30": "1"})
+    assert view.output_text == "2021-03-09"
+    expected = "the text ended after 11 tokens, steps 0 to 10, before the forced step 30"
+    assert expected in view.frame["meta"]["notes"][0]
+    view.force = {"10": "1"}  # in place of the end
+    assert len(view.output_text) > 10
+    for bad in ({"first": "1"}, {"-1": "1"}, {"1.5": "1"}):
+        with pytest.raises(t.TraitError, match="steps of writing, counted from 0"):
+            view.force = bad
+    view.force = {}
+    assert view.frame["meta"]["notes"] == []
 
 
 def test_samples_are_leafed_through(show):

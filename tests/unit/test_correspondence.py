@@ -310,3 +310,44 @@ def test_bad_images(digits, sevens):
     ):
         with pytest.raises(ValueError, match=words):
             correspondence(digits, images, boxes, ["conv1"])
+
+
+def test_what_a_fill_does_not_change_is_left_out_and_said():
+    rng = np.random.default_rng(3)
+    images = rng.standard_normal((4, 1, 20, 20)).astype(np.float32)
+    images[1, 0, :5, :5] = 0  # of the fill's colour already
+    images[:, 0, 15:, 15:] = 0
+    boxes = {"corner": [(0, 0, 5, 5)] * 4, "black": [(15, 15, 20, 20)] * 4}
+    found = correspondence(flat_network(), images, boxes, ["input", "output"], fill="zero", n_random=3)
+    rest = correspondence(
+        flat_network(), images[[0, 2, 3]], {"corner": [(0, 0, 5, 5)] * 3}, ["input"], fill="zero"
+    )
+    left = np.array([1 in pair for pair in found.pairs])
+    assert np.array_equal(np.isnan(found.distances["corner"]), np.repeat(left[:, None], 2, 1))
+    np.testing.assert_array_equal(found.distances["corner"][~left, :1], rest.distances["corner"])
+    assert (found.mean[0, 0], found.sd[0, 0]) == (rest.mean[0, 0], rest.sd[0, 0])
+    assert found.unchanged["corner"].tolist() == [[False] * 2, [True] * 2, [False] * 2, [False] * 2]
+    assert np.isnan(found.mean[1]).all()
+    assert np.isnan(found.sd[1]).all()
+    assert (found.changed[1] == 0).all()
+    assert found.unchanged["black"].all()
+    assert found.table().splitlines()[2].split() == ["black", "nothing", "changed", "nothing", "changed"]
+    assert "hiding 'corner' changes nothing in any of the layers in image 1 (from 0)" in found.notes[0]
+    assert "hiding 'black' changes nothing in any of the layers in images 0, 1, 2, 3" in found.notes[1]
+    assert np.isfinite(found.baseline).all()  # random boxes fall elsewhere
+
+
+def test_a_layer_that_stays_as_it_is_is_left_out_alone():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 18 * 18, 3))
+    with torch.no_grad():
+        model[0].bias.fill_(-1000)  # all dead
+    images = np.random.default_rng(0).standard_normal((3, 1, 20, 20)).astype(np.float32)
+    found = correspondence(model, images, {"part": [(2, 2, 9, 9)] * 3}, ["0", "1"], fill="zero", n_random=2)
+    assert np.isfinite(found.mean[:, 0]).all()
+    assert np.isnan(found.mean[:, 1]).all()
+    assert np.isnan(found.baseline[0, 1])
+    assert found.notes == (
+        "hiding 'part' changes nothing in layer '1' in images 0, 1, 2 (from 0): left out of the means. "
+        "Another fill may help",
+    )

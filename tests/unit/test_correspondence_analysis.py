@@ -89,7 +89,8 @@ def test_the_frame_tells_what_the_result_does(view):
         assert part["mean"] == found.mean[i].tolist()
         assert part["baseline"] == found.baseline[i].tolist()
         assert part["changed"] == found.changed[i].tolist()
-    assert [part["pairs"] for part in meta["parts"]] == [10, 1]
+    assert [part["pairs"] for part in meta["parts"]] == [[10, 10], [1, 1]]
+    assert [part["unchanged"] for part in meta["parts"]] == [[0, 0], [0, 0]]
     assert meta["parts"][1]["sd"] == [None, None]
     assert meta["random"]["mean"] == found.mean[-1].tolist()
     assert meta["draws"] == 10
@@ -286,6 +287,22 @@ def test_closed_views_let_go(net, digits):
     assert view.pictures == {}
     with pytest.raises(RuntimeError, match="closed"):
         _ = view.result
+
+
+def test_a_part_of_the_fills_colour_is_no_perfect_correspondence(view):
+    """The corner of every digit is black."""
+    view.fill = "zero"
+    view.parts = {"corner": [(0, 0, 4, 4)] * 5, "loop": LOOPS}
+    assert np.isnan(view.result.mean[0]).all()
+    assert np.isfinite(view.result.mean[1]).all()
+    corner, loop = view.frame["meta"]["result"]["parts"]
+    assert (corner["mean"], corner["pairs"], corner["unchanged"]) == ([None, None], [0, 0], [5, 5])
+    assert loop["unchanged"] == [0, 0]
+    assert "changes nothing" in view.frame["meta"]["result"]["notes"][0]
+    assert "nothing changed" in view.table
+    assert "corner nothing changed (random boxes " in view.summary()
+    view.fill = "grey"
+    assert np.isfinite(view.result.mean).all()
 
 
 def test_summary_says_what_is_seen(view):

@@ -188,3 +188,22 @@ def test_a_weaker_lambda_begins_anew(show):
     view.strength = 10.0
     view.strength = 0.0001
     np.testing.assert_allclose(view.evolution.positions, free, atol=0.05 * free.std())
+
+
+def test_labels_that_do_not_match_the_classes_are_told(show, some):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))
+    inputs = torch.as_tensor(np.asarray(some.inputs), dtype=torch.float32)[:60] / 255
+    labels = np.asarray(some.labels)[:60]
+    weights = {e: {k: v + e for k, v in model.state_dict().items()} for e in (0, 1)}
+    high = show(model, inputs, labels + 20, checkpoints=weights)
+    assert high.accuracy is None
+    expected = f"accuracy unknown: the labels run from {labels.min() + 20} to {labels.max() + 20}"
+    assert expected in high.frame["meta"]["notes"][-1]
+    high.over = "layers"
+    assert high.accuracy is None
+    assert expected in high.frame["meta"]["notes"][-1]
+    words = show(model, inputs, [f"no. {k}" for k in labels], checkpoints=weights)
+    assert "outputs have no names" in words.frame["meta"]["notes"][-1]
+    for view in (show(model, inputs, labels, checkpoints=weights), show(model, inputs, checkpoints=weights)):
+        assert not any("accuracy" in note for note in view.frame["meta"]["notes"])

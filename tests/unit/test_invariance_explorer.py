@@ -106,6 +106,54 @@ def test_the_class_that_is_followed(explore, net, digits):
     assert explore(net, by_name).curves.target == best  # the alphabet is not the order of the outputs
 
 
+def test_labels_that_are_no_classes_of_the_model_are_told(explore, net, digits):
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    named = Network(net.module, transform=net.transform, class_names=names)
+    plain = Network(net.module, transform=net.transform)
+    two = digits.inputs[:2]
+    best = net.predict(digits)[0].argmax()
+    for network, samples, words in (
+        (net, Samples(two, [55, 55]), "the label is 55, the model's classes are 0 to 9"),
+        (
+            plain,
+            Samples(two, ["cat", "dog"]),
+            "the label 'cat' is a word, and the model's outputs have no names",
+        ),
+        (named, Samples(two, ["cat", "dog"]), "the label 'cat' is not among the model's classes, zero, one"),
+        (named, Samples(two, [0, 1], class_names=["cat", "dog"]), "'cat' is not among"),
+        (net, Samples(two, [0.5, 1.5]), "numbers on a scale"),
+    ):
+        view = explore(network, samples)
+        assert view.curves.target == best
+        (note,) = view.frame["meta"]["notes"]
+        assert note.startswith("true class unknown: ")
+        assert words in note
+        assert note.endswith("; the most probable one is followed")
+        view.target = 2
+        assert "followed" not in view.frame["meta"]["notes"][0]
+    assert explore(net, digits).frame["meta"]["notes"] == []
+    assert explore(net, digits.inputs[0]).frame["meta"]["notes"] == []
+
+
+def test_a_batch_can_be_leafed_through(explore, net, digits):
+    own = net.transform(digits.inputs[:4])
+    for several in (digits.inputs[:4], list(digits.inputs[:4]), own, own.numpy()):
+        view = explore(net, several)
+        assert view.specimen["samples"] == 4
+        view.sample = 3
+        np.testing.assert_allclose(view.curves.clean_probability, net.predict(digits)[3].max(), atol=1e-5)
+    with pytest.raises(ValueError, match=r"5 grey images, their channel is missing"):
+        nbviz.InvarianceExplorer(net, np.zeros((5, 28, 28), np.float32))
+    with pytest.raises(TypeError, match="open it"):
+        nbviz.InvarianceExplorer(net, "cat.png")
+    broken = own.numpy().copy()
+    broken[2, 0, 3, 3] = np.nan
+    view = explore(net, broken)
+    view.sample = 2
+    with pytest.raises(ValueError, match=r"^sample 2: the image holds"):
+        view.wait(20)
+
+
 def test_the_frame_holds_what_is_known_in_ascending_order(explore, net, digits):
     view = explore(net, digits)
     buffers = view.frame["buffers"]
@@ -203,10 +251,10 @@ def test_bad_input_is_refused_with_advice(explore, net, digits):
         nbviz.InvarianceExplorer(net, digits, boarder="zero")
     with pytest.raises(ValueError, match="NaN"):
         nbviz.InvarianceExplorer(net, torch.full((1, 28, 28), float("nan")))
-    with pytest.raises(ValueError, match="conv2"):
+    with pytest.raises(ValueError, match="Did you mean 'conv2'"):
         explore(net, digits, layers=["conv22"])
     view = explore(net, digits)
-    with pytest.raises(ValueError, match="conv2"):
+    with pytest.raises(ValueError, match="Did you mean 'conv2'"):
         view.layers = ["conv22"]
     with pytest.raises(t.TraitError, match="20"):
         view.sample = 20

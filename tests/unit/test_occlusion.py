@@ -1,4 +1,4 @@
-"""Occlusion maps: exactness, order of frames, fills, bad input, and the coffee cup."""
+"""Occlusion maps: exactness, order of frames, fills, and the coffee cup."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from occlusion_models import TRANSFORM, Small, small_module, some_pixels
 from PIL import Image
 from torch import nn
 
-from nbviz.core.errors import ModelError, UnknownName
+from nbviz.core.errors import UnknownName
 from nbviz.core.events import Preview, Progress, Result
 from nbviz.core.network import Network
 from nbviz.core.transforms import PixelTransform
@@ -21,36 +22,15 @@ from nbviz.methods.fills import FILLS, paint
 from nbviz.methods.incremental_tuner import Tuner
 from nbviz.methods.occlusion import OcclusionMap, occlude, occlude_steps
 
-TRANSFORM = PixelTransform((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
-
-
-class Small(nn.Module):
-    def __init__(self, channels=3, classes=5):
-        super().__init__()
-        self.conv1, self.bn = nn.Conv2d(channels, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
-        self.fc = nn.Linear(8, classes)
-
-    def forward(self, x):
-        x = self.relu(self.bn(self.conv1(x)))
-        x = self.conv2(x).relu()
-        return 20 * self.fc(x.mean((2, 3)))
-
 
 @pytest.fixture
 def module():
-    torch.manual_seed(0)
-    module = Small()
-    nn.init.uniform_(module.bn.running_mean, -1, 1)
-    return module.eval()
+    return small_module()
 
 
 @pytest.fixture
 def pixels():
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (6, 5, 3)).astype(np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((30, 36), Image.Resampling.BICUBIC))
+    return some_pixels()
 
 
 def _by_hand(network, pictures):
@@ -261,82 +241,6 @@ def test_signals():
     )
 
 
-class Reads(nn.Module):
-    """Cannot be taken apart: it reads a value back into Python."""
-
-    def __init__(self):
-        super().__init__()
-        self.small = Small()
-
-    def forward(self, x):
-        return self.small(x) * (1 if float(x.sum()) > -1e9 else 2)
-
-
-class OneAtATime(nn.Module):
-    """Its answer for one sample depends on the other samples of the batch."""
-
-    def forward(self, x):
-        x = x - x.mean()
-        return torch.stack([x[:, 0, :5].sum((1, 2)), x[:, 0, 5:].sum((1, 2)), x.amax((1, 2, 3))], 1)
-
-
-class Fixed(nn.Module):
-    def forward(self, x):
-        return x.reshape(1, -1)[:, :7] * 3
-
-
-class Alone(nn.Module):
-    def forward(self, x):
-        if len(x) != 1:
-            raise RuntimeError("one sample at a time")
-        return x.flatten(1)[:, :7] * 3
-
-
-@pytest.mark.parametrize(
-    ("model", "reason"),
-    [
-        (Reads(), "read back"),
-        (OneAtATime(), "whole input"),
-        (Fixed(), "whole input"),
-        (Alone(), "could not be taken apart"),
-    ],
-)
-def test_full_forwards_where_the_model_cannot_be_taken_apart(model, reason):
-    torch.manual_seed(0)
-    image = torch.randn(3, 12, 13)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = occlude(model.eval(), image, window=4, stride=3, fill="zero")
-    assert found.path == "full"
-    assert reason in " ".join(found.notes)
-    for (top, left, bottom, right), logit in zip(
-        found.positions.reshape(-1, 4), found.logit.ravel(), strict=True
-    ):
-        changed = image.clone()
-        changed[:, top:bottom, left:right] = 0
-        with torch.no_grad():
-            assert logit == pytest.approx(float(model(changed[None])[0, found.target]), abs=1e-4)
-
-
-def test_outputs_that_are_probabilities_already(module, pixels):
-    network = Network(module, transform=TRANSFORM)
-    inside = Network(nn.Sequential(module, nn.Softmax(1)), transform=TRANSFORM)
-    one = occlude(network, pixels, window=9, stride=9)
-    two = occlude(inside, pixels, window=9, stride=9)
-    assert np.abs(one.probability - two.probability).max() < 1e-5
-    assert np.allclose(two.logit, np.log(two.probability), atol=1e-3)
-
-
-def test_a_single_score_is_that_of_the_second_of_two_classes(pixels):
-    torch.manual_seed(3)
-    network = Network(Small(classes=1).eval(), transform=TRANSFORM)
-    found = occlude(network, pixels, window=9, stride=9, target=1)
-    other = occlude(network, pixels, window=9, stride=9, target=0)
-    assert np.allclose(found.probability, 1 / (1 + np.exp(-found.logit)), atol=1e-5)
-    assert np.allclose(found.probability + other.probability, 1, atol=1e-5)
-    assert np.allclose(found.logit, -other.logit)
-
-
 def test_the_users_module_is_left_alone(module, pixels):
     module.train()
     before = {name: value.clone() for name, value in module.state_dict().items()}
@@ -388,129 +292,6 @@ def test_class_names(module, pixels):
     assert occlude(network, pixels, window=18, stride=18, target="cup").target == 2
     with pytest.raises(UnknownName, match=r"unknown class 'cap'\. Did you mean 'cup'"):
         occlude(network, pixels, target="cap")
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"window": 40}, ValueError, "larger than the image of 36 x 30"),
-        ({"window": (8, 31)}, ValueError, "larger than the image"),
-        ({"window": 0}, ValueError, "window must be at least 1"),
-        ({"stride": 0}, ValueError, "stride must be at least 1 pixel, got 0"),
-        ({"stride": 2.5}, TypeError, "whole number of pixels"),
-        ({"target": 5}, ValueError, "classes 0 to 4; got target=5"),
-        ({"target": -1}, ValueError, "classes 0 to 4"),
-        ({"target": 1.5}, TypeError, "class number or name"),
-        ({"layer": "conv3"}, UnknownName, "unknown layer 'conv3'"),
-        ({"layer": "conv1", "unit": 6}, ValueError, "units 0 to 5; got unit=6"),
-        ({"unit": 1}, ValueError, "needs a layer"),
-        ({"fill": "pink"}, ValueError, "unknown fill 'pink'"),
-        ({"fill": np.zeros((9, 9, 3), np.uint8)}, ValueError, "resize it first"),
-    ],
-)
-def test_bad_options(module, pixels, options, error, message):
-    with pytest.raises(error, match=message):
-        occlude(Network(module, transform=TRANSFORM), pixels, **options)
-
-
-@pytest.mark.parametrize(
-    ("image", "error", "message"),
-    [
-        (
-            np.zeros((30, 30), np.float32),
-            ValueError,
-            r"1 channel\(s\), the model's first layer takes 3.*np.stack",
-        ),
-        (np.zeros((30, 30, 3), np.float32), ValueError, r"30 channel\(s\).*channels first: np.moveaxis"),
-        (np.full((3, 30, 30), np.nan, np.float32), ValueError, "2,700 values that are NaN"),
-        (np.zeros((2, 3, 30, 30), np.float32), ValueError, "batch of 2"),
-        (
-            [np.zeros((3, 30, 30)), np.zeros((3, 20, 20))],
-            ValueError,
-            r"one image is wanted, got a list of 2 \(\(3, 30, 30\)",
-        ),
-        (np.zeros((3, 30, 30), np.int64), TypeError, "got int64"),
-        (np.zeros((0, 30, 3), np.uint8), ValueError, "empty"),
-        (np.zeros(7, np.float32), ValueError, "an image has shape"),
-        (np.zeros((5, 30, 30), np.uint8), ValueError, r"look like 5 grey images: pass one, images\[0\]"),
-        (np.zeros((30, 30, 4), np.uint8), ValueError, r"4 channels.*transparency.*image\[..., :3\]"),
-        (np.zeros((4, 30, 30), np.float32), ValueError, r"4 channel\(s\).*takes 3.*image\[:3\]"),
-        ("cat.png", TypeError, r"got the name 'cat.png': open it, PIL.Image.open"),
-        (torch.utils.data.TensorDataset(torch.zeros(2, 3, 30, 30)), TypeError, "got a TensorDataset"),
-    ],
-)
-def test_bad_images(module, image, error, message):
-    with pytest.raises(error, match=message):
-        occlude(module, image)
-
-
-def test_a_float_picture_with_channels_last_for_a_model_with_a_transform(module):
-    with pytest.raises(ValueError, match=r"moveaxis\(image, -1, 0\).*\(255 \* image\).astype\('uint8'\)"):
-        occlude(Network(module, transform=TRANSFORM), np.zeros((30, 30, 3), np.float32))
-
-
-def test_warnings_point_at_the_line_that_asked_and_come_once(module, pixels, recwarn):
-    occlude(module, pixels, window=18, stride=18)
-    found = [str(w.message) for w in recwarn if "look like pixels" in str(w.message)]
-    assert len(found) == 1
-    assert {w.filename for w in recwarn} == {__file__}
-
-
-def test_a_colour_image_for_a_grey_model():
-    with pytest.raises(ValueError, match=r"3 channel\(s\), the model's first layer takes 1.*convert\('L'\)"):
-        occlude(Small(1), np.zeros((3, 30, 30), np.float32))
-
-
-def test_a_model_that_raises_is_heard(pixels):
-    class Broken(Small):
-        def forward(self, x):
-            raise RuntimeError("my own message")
-
-    with pytest.raises(ModelError, match="my own message"):
-        occlude(Network(Broken(), transform=TRANSFORM), pixels)
-
-
-def test_a_model_that_gives_nan(module, pixels):
-    with torch.no_grad():
-        module.fc.bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="5 NaN or infinite scores"):
-        occlude(Network(module, transform=TRANSFORM), pixels)
-
-
-def test_a_model_without_class_scores(pixels):
-    with pytest.raises(ModelError, match="one score per class"):
-        occlude(Network(nn.Conv2d(3, 4, 3), transform=TRANSFORM), pixels)
-
-
-def test_pixels_without_a_transform_are_warned_about(module, pixels):
-    with pytest.warns(UserWarning, match="look like pixels.*transform="):
-        found = occlude(module, pixels, window=18, stride=18)
-    assert any("look like pixels" in note for note in found.notes)
-
-
-def test_an_undecided_model_is_warned_about(module):
-    with torch.no_grad():
-        module.fc.weight.zero_()
-        module.fc.bias.zero_()
-    with pytest.warns(UserWarning, match="undecided on the clean image"):
-        occlude(module, np.zeros((3, 20, 20), np.float32), window=10, stride=10)
-
-
-def test_a_model_with_several_outputs(module, pixels):
-    class Two(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.small = module
-
-        def forward(self, x):
-            return self.small(x), self.small(x) * 2
-
-    with pytest.warns(UserWarning, match="returns 2 tensors"):
-        first = occlude(Network(Two(), transform=TRANSFORM), pixels, window=18, stride=18)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        second = occlude(Network(Two(), transform=TRANSFORM, output=1), pixels, window=18, stride=18)
-    assert np.allclose(2 * first.logit, second.logit, atol=1e-4)
 
 
 def test_the_tuner_stays_with_the_fastest_way():

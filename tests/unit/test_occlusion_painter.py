@@ -141,9 +141,87 @@ def test_bad_input_is_refused_with_advice(net, digits):
     with pytest.raises(ValueError, match="NaN"):
         nbviz.OcclusionPainter(net, torch.full((1, 28, 28), float("nan")))
     view = nbviz.OcclusionPainter(net, digits)
-    with pytest.raises(ValueError, match="conv2"):
+    with pytest.raises(ValueError, match="Did you mean 'conv2'"):
         view.layer = "conv22"
+    assert view.layer == ""
     view.close()
+
+
+def test_words_of_other_libraries_are_answered_with_those_of_this_one(net, digits):
+    for word, meant in (
+        ("baseline", "fill: 'grey', 'mean', 'zero'"),
+        ("baselines", "fill: 'grey'"),
+        ("sliding_window_shapes", "window_height and window_width"),
+        ("strides", "stride"),
+    ):
+        with pytest.raises(TypeError, match=f"unexpected keyword '{word}'. Here that is {meant}"):
+            nbviz.OcclusionPainter(net, digits, **{word: 3})
+
+
+def test_pictures_without_their_channel_are_told_apart_from_channels(net):
+    with pytest.raises(ValueError, match=r"5 grey images, their channel is missing: images\[:, None\]"):
+        nbviz.OcclusionPainter(net, np.zeros((5, 16, 16), np.float32))
+
+
+def test_a_sample_that_holds_nan_is_named(net, digits):
+    own = net.transform(digits.inputs[:4]).numpy()
+    own[2, 0, 5, 5] = np.nan
+    view = nbviz.OcclusionPainter(net, own, executor="inline")
+    assert view.error is None
+    view.sample = 2
+    with pytest.raises(ValueError, match=r"^sample 2: the image holds 1 values that are NaN"):
+        view.wait(20)
+    view.sample = 3
+    assert view.effect.covered == 0
+    view.close()
+
+
+class NanWhereDark(torch.nn.Module):
+    """Log of the brightness of the upper half: NaN once that is covered with black."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 1, 1)
+
+    def forward(self, x):
+        bright = x[:, :, :14].sum((1, 2, 3))
+        score = (bright - 1).sqrt()  # of a number below 0
+        return torch.stack([score, -score, 0 * score + 1], 1) + 0 * self.conv(x).mean()
+
+
+def test_outputs_that_hold_nan_are_said_with_the_picture():
+    pictures = np.ones((3, 1, 28, 28), np.float32)
+    pictures[1, :, :14] = 0
+    view = nbviz.OcclusionPainter(NanWhereDark(), pictures, fill="zero", executor="inline")
+    good = view.effect
+    view.mask = np.ones((28, 28))
+    with pytest.raises(ModelError, match="3 NaN or infinite scores of 3 for sample 0 as it is covered now"):
+        view.wait(20)
+    assert view.problem["message"].startswith("the model's output holds 3 NaN")
+    assert view._latest.effect is good
+    view.mask = []
+    assert view.effect.before.argmax() == 0
+    view.sample = 1
+    with pytest.raises(ModelError, match="for sample 1 as it is"):
+        view.wait(20)
+    view.sample = 2
+    assert view.error is None
+    view.close()
+
+
+def test_one_number_is_a_class_only_if_it_is_known_to_be_one():
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).random((1, 12, 12)).astype(np.float32)
+    value = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 1))
+    with pytest.raises(ModelError, match=r"one number.*a regression.*class_names=\['no', 'yes'\]"):
+        nbviz.OcclusionPainter(value, image)
+    named = nbviz.Network(value, class_names=["no", "yes"])
+    sigmoid = torch.nn.Sequential(value, torch.nn.Sigmoid())
+    score = value(torch.tensor(image)[None]).item()
+    for model in (named, sigmoid):
+        view = nbviz.OcclusionPainter(model, image, executor="inline")
+        np.testing.assert_allclose(view.probabilities[1], 1 / (1 + np.exp(-score)), atol=1e-5)
+        view.close()
 
 
 @pytest.mark.filterwarnings("ignore:the model was given values")

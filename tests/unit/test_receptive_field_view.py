@@ -100,16 +100,72 @@ def test_bad_images_are_refused_at_once(net, images, words):
         nbviz.ReceptiveField(net, images)
 
 
-def test_a_window_larger_than_the_image_is_an_error_that_keeps_the_picture(view):
+def test_a_window_larger_than_the_image_is_refused_and_the_view_goes_on(view, net, digits):
     before = view.result
-    view.window = 40
-    with pytest.raises(ValueError, match="from 1 to the 28"):
-        view.wait(20)
-    assert view.status == "error"
-    assert "28 pixels" in view.problem["message"]
-    assert view._latest is before
     view.window = 5
-    assert view.result.window == 5
+    view.wait(20)
+    with pytest.raises(t.TraitError, match="from 1 to the 28 pixels"):
+        view.window = 40
+    assert (view.window, view.status) == (5, "done")
+    view.set_state({"window": 40})  # what a browser sends
+    assert "28 pixels" in view.problem["message"]
+    assert view.window == 5
+    view.unit = 4
+    assert (view.result.unit, view.result.window) == (4, 5)
+    assert view.status == "done"
+    assert view.problem == {}
+    assert before.unit == 3
+    with pytest.raises(t.TraitError, match="from 1 to the 28 pixels"):
+        nbviz.ReceptiveField(net, digits, window=40)
+    view.window = 28
+    assert view.result.window == 28
+
+
+def test_a_window_is_measured_on_what_a_transform_made(digits):
+    torch.manual_seed(0)
+
+    def small(picture):
+        pixels = np.asarray(picture.resize((12, 12)), np.float32)
+        return torch.from_numpy(pixels / 255)[None]
+
+    network = nbviz.Network(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), transform=small)
+    view = nbviz.ReceptiveField(network, digits, n=10, n_images=1, window=12)
+    assert view.result.window == 12
+    with pytest.raises(t.TraitError, match="from 1 to the 12 pixels"):
+        view.window = 13
+    view.close()
+
+
+def test_samples_with_nan_are_named(net, digits):
+    own = net.transform(digits.inputs[:6]).numpy()
+    own[[1, 4], 0, 14, 14] = np.nan
+    view = nbviz.ReceptiveField(net, own, layer="conv1", n=20, executor="inline")
+    assert sorted(view.result.rows) == [0, 2, 3, 5]
+    expected = "left out, since the unit gives NaN or infinite values for them: sample 1, sample 4"
+    assert expected in view.frame["meta"]["notes"]
+    view.close()
+    own[:] = np.roll(own, -1, 0)
+    with pytest.raises(ValueError, match=r"^sample 0: the image holds 1 values that are NaN"):
+        nbviz.ReceptiveField(net, own)
+
+
+def test_a_unit_that_gives_nan_everywhere_is_an_error(net, digits):
+    model = copy.deepcopy(net.module)
+    with torch.no_grad():
+        model.conv2.bias[5] = float("nan")
+    network = nbviz.Network(model, transform=net.transform)
+    view = nbviz.ReceptiveField(network, digits, layer="conv2", unit=5, n=10, executor="inline")
+    assert "unit 5 of layer 'conv2' gives NaN" in str(view.error)
+    view.layer = "conv1"
+    assert view.error is None
+    view.close()
+
+
+def test_words_of_other_views_are_answered(net, digits):
+    with pytest.raises(TypeError, match=r"'baseline'\. Here that is always noise"):
+        nbviz.ReceptiveField(net, digits, baseline="zero")
+    with pytest.raises(ValueError, match="5 grey images, their channel is missing"):
+        nbviz.ReceptiveField(net, np.zeros((5, 16, 16), np.float32))
 
 
 def test_the_model_is_left_as_it_was(net, digits):

@@ -43,11 +43,14 @@ def test_array_and_tensor_agree_and_stay_unchanged():
 
 
 def test_read_only_pixels_give_no_warning():
-    pixels = np.zeros((1, 2, 2), dtype=np.uint8)
+    pixels = np.array([[[0, 51], [102, 255]]], dtype=np.uint8)
     pixels.setflags(write=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        PixelTransform()(pixels)
+        out = PixelTransform()(pixels)
+    assert torch.equal(out, PixelTransform()(pixels.copy()))
+    out += 1
+    assert pixels.tolist() == [[[0, 51], [102, 255]]]
 
 
 def test_no_images_at_all():

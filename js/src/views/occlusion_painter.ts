@@ -2,13 +2,14 @@
 // The other half is nbviz/views/occlusion_painter.py.
 import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
-import type { Frame } from "../channel";
-import { barsCss, ChangeStrip, ShareBars } from "../parts/bars";
+import { type Frame, typedArray } from "../channel";
+import { barsCss, ChangeStrip } from "../parts/bars";
 import { legendCss } from "../parts/legend";
-import { History, Mask } from "../parts/mask";
+import { Mask } from "../parts/mask";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { createBoard, paintCursor, paintMask } from "./occlusion_painter/board";
+import { createBoard, paintCursor, paintUnsent } from "./occlusion_painter/board";
+import { Brushwork } from "./occlusion_painter/brushwork";
 import {
   COVERED,
   controlsOf,
@@ -18,17 +19,19 @@ import {
   type PainterSpecimen,
   type Tool,
 } from "./occlusion_painter/controls";
+import { KEYS, onKey } from "./occlusion_painter/keys";
 import {
   cellAt,
-  cellBox,
   cellColours,
   drawMap,
-  mapLegend,
-  type Quantity,
+  outlineCell,
+  quantityOf,
   readMap,
+  stepped,
   type WindowMap,
 } from "./occlusion_painter/map";
-import { Peek, type PeekProps } from "./occlusion_painter/peek";
+import type { PeekProps } from "./occlusion_painter/peek";
+import { Side } from "./occlusion_painter/side";
 import css from "./occlusion_painter/style.css";
 
 // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
@@ -38,17 +41,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let occluded: Uint8Array = new Uint8Array(0);
   let map: WindowMap | null = null;
   let mapPicture: HTMLCanvasElement | null = null; // drawn anew when map, quantity or theme change
-  let mask = new Mask(0, 0);
   let drawn = new Mask(0, 0); // the mask that the kernel's picture shows
-  let tool: Tool = "brush";
-  let start: [number, number] | null = null;
-  let last: [number, number] | null = null;
-  let erasing = false;
   let cursor: [number, number] | null = null;
   let cell: number | null = null;
   let peek: PeekProps | null = null;
   let hint: string | null = null;
-  const history = new History<Mask>();
 
   const specimen = (): PainterSpecimen => ({
     samples: 1,
@@ -59,47 +56,59 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const size = (): [number, number] => meta?.size ?? [0, 0];
   const side = () => Math.min(...size()) || 28;
-  const or = (name: string, standard: number) => ({
-    get: () => shell.channel.get(name) || Math.max(1, Math.round(standard)),
+  /** 0 asks the kernel for its own choice: so many parts of the picture's shorter side. */
+  const usual = (name: string, parts: number) => ({
+    get: () => shell.channel.get(name) || Math.max(1, Math.round(side() / parts)),
     set: (value: number) => shell.channel.set({ [name]: value }),
   });
   const isSlide = () => model.get("mode") === "slide";
+  const quantity = () => quantityOf(map, model.get("quantity"));
   const assigned = (name: string) => ({
     get: () => model.get(name),
     set: (value: unknown) => {
       shell.channel.assign({ [name]: value });
-      mapPicture = null;
+      redrawMap();
+    },
+  });
+  const redrawMap = () => {
+    mapPicture = null;
+    redraw();
+  };
+  const pressable = (name: Tool) => ({ get: () => work.tool === name, set: () => setTool(name) });
+  const acts = (action: () => void) => ({ get: () => false, set: action });
+
+  const work = new Brushwork({
+    size,
+    brush: () => brush(),
+    onChange: () => {
+      hint = null;
+      shell.channel.set({ mask: work.mask.pack() });
+      shell.refresh();
       redraw();
     },
   });
-  const pressable = (name: Tool) => ({ get: () => tool === name, set: () => setTool(name) });
-  const acts = (action: () => void) => ({ get: () => false, set: action });
 
   const shell = createShell(model, el, signal, {
     label: "Occlusion painter",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), size(), history, get),
+    controls: () => controlsOf(specimen(), size(), work.history, get),
     facts: () => (meta ? factsOf(meta, (name) => model.get(name), hint) : []),
     onFrame: show,
-    onTheme: () => {
-      mapPicture = null;
-      redraw();
-    },
+    onTheme: redrawMap,
     onPending: (pending) => board.setDimmed(pending && shell.root.dataset.link === "gone"),
     onMessage: (message, buffers) => {
       if (message.type !== "peek" || message.cell !== cell) return;
-      const rgb = new Uint8Array(
-        buffers[0].buffer as ArrayBuffer,
-        buffers[0].byteOffset,
-        buffers[0].byteLength,
-      );
-      peek = { size: size(), rgb, classes: message.classes as PeekProps["classes"] };
+      peek = {
+        size: size(),
+        rgb: typedArray(buffers[0], "uint8") as Uint8Array,
+        classes: message.classes as PeekProps["classes"],
+      };
       renderSide();
     },
     local: {
-      window_height: { get: () => or("window_height", side() / 7).get(), set: or("window_height", 0).set },
-      window_width: { get: () => or("window_width", side() / 7).get(), set: or("window_width", 0).set },
-      stride: { get: () => or("stride", side() / 28).get(), set: or("stride", 0).set },
+      window_height: usual("window_height", 7),
+      window_width: usual("window_width", 7),
+      stride: usual("stride", 28),
       brush_size: {
         get: () => brush(),
         set: (value) => {
@@ -112,22 +121,19 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       sample: {
         get: () => shell.channel.get("sample"),
         set: (value) => {
-          mask = new Mask(...size());
-          shell.channel.set({ sample: value, mask: mask.pack() });
+          work.mask = new Mask(...size());
+          shell.channel.set({ sample: value, mask: work.mask.pack() });
         },
       },
       brush: pressable("brush"),
       eraser: pressable("eraser"),
       rectangle: pressable("rectangle"),
-      undo: acts(() => change(history.undo(mask.copy()))),
-      redo: acts(() => change(history.redo(mask.copy()))),
-      clear: acts(() => {
-        history.push(mask.copy());
-        change(new Mask(...size()));
-      }),
+      undo: acts(() => work.undo()),
+      redo: acts(() => work.redo()),
+      clear: acts(() => work.clear()),
     },
   });
-  const get = (name: string) => (name === "tool" ? tool : shell.channel.get(name));
+  const get = (name: string) => (name === "tool" ? work.tool : shell.channel.get(name));
   const brush = () => Number(model.get("brush")) || Math.max(1, Math.round(side() / 8));
   const { root, stage } = shell;
   root.classList.add("nbviz-painter");
@@ -135,9 +141,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   const board = createBoard(stage, {
     signal,
-    label:
-      "Picture to cover. B brush, E eraser, R rectangle, arrow keys move, Space paints, Ctrl Z undoes. " +
-      "With a sliding window, arrow keys move it and Enter covers the place.",
+    label: `Picture to cover. ${KEYS}`,
     size,
     onDown(x, y, event) {
       if (isSlide()) {
@@ -145,20 +149,15 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         return;
       }
       hint = null;
-      history.push(mask.copy());
-      erasing = tool === "eraser" || event.altKey;
-      start = last = [x, y];
-      stroke(x, y);
+      work.down(x, y, event);
+      redraw();
     },
     onDrag(x, y) {
-      if (start) stroke(x, y);
+      work.drag(x, y);
+      redraw();
     },
     onUp(x, y) {
-      if (start && tool === "rectangle") {
-        mask.rectangle(...start, x, y, erasing ? 0 : 1);
-        send();
-      }
-      start = last = null;
+      work.up(x, y);
       redraw();
     },
     onMove(x, y) {
@@ -166,34 +165,30 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       if (isSlide() && map) point(cursor && cellAt(map, ...cursor));
       redraw();
     },
-    onKey,
+    onKey: (event) => onKey(event, keys),
     onResize: () => redraw(),
   });
 
+  const keys = {
+    work,
+    isSlide,
+    setTool,
+    brush,
+    cursor: (): [number, number] => cursor ?? [size()[1] / 2, size()[0] / 2],
+    setCursor: (x: number, y: number) => {
+      cursor = [x, y];
+      redraw();
+    },
+    moveWindow: (right: number, down: number) => {
+      if (map) point(stepped(map, cell, right, down));
+      redraw();
+    },
+    coverWindow,
+  };
+
   function setTool(name: Tool): void {
-    tool = name;
+    work.tool = name;
     shell.refresh();
-    redraw();
-  }
-
-  function send(): void {
-    shell.channel.set({ mask: mask.pack() });
-    shell.refresh();
-    redraw();
-  }
-
-  function change(next: Mask): void {
-    hint = null;
-    mask = next;
-    send();
-  }
-
-  function stroke(x: number, y: number): void {
-    if (tool !== "rectangle") {
-      mask.line(...(last ?? [x, y]), x, y, brush(), erasing ? 0 : 1);
-      send();
-    }
-    last = [x, y];
     redraw();
   }
 
@@ -201,10 +196,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function coverWindow(): void {
     if (!map || cell === null) return;
     const [height, width] = map.meta.window;
-    history.push(mask.copy());
-    mask.rectangle(map.left[cell], map.top[cell], map.left[cell] + width, map.top[cell] + height, 1);
+    work.cover(map.left[cell], map.top[cell], width, height);
     hint = COVERED;
-    shell.channel.set({ mode: "paint", mask: mask.pack() });
+    shell.channel.set({ mode: "paint", mask: work.mask.pack() });
     shell.refresh();
   }
 
@@ -216,46 +210,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     renderSide();
   }
 
-  function onKey(event: KeyboardEvent): void {
-    const move: Record<string, [number, number]> = {
-      ArrowLeft: [-1, 0],
-      ArrowRight: [1, 0],
-      ArrowUp: [0, -1],
-      ArrowDown: [0, 1],
-    };
-    const tools: Record<string, Tool> = { b: "brush", e: "eraser", r: "rectangle" };
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const command = event.ctrlKey || event.metaKey;
-    if (command && key === "z")
-      change(event.shiftKey ? history.redo(mask.copy()) : history.undo(mask.copy()));
-    else if (command && key === "y") change(history.redo(mask.copy()));
-    else if (command) return;
-    else if (tools[key] && !isSlide()) setTool(tools[key]);
-    else if (move[key]) {
-      const [dx, dy] = move[key];
-      if (isSlide() && map) {
-        const { rows, columns } = map.meta;
-        const at = cell ?? 0;
-        const row = Math.min(rows - 1, Math.max(0, Math.floor(at / columns) + dy));
-        const column = Math.min(columns - 1, Math.max(0, (at % columns) + dx));
-        point(row * columns + column);
-      } else {
-        const pace = Math.max(1, brush() / 2);
-        const [x, y] = cursor ?? [size()[1] / 2, size()[0] / 2];
-        cursor = [x + dx * pace, y + dy * pace];
-      }
-      redraw();
-    } else if (key === " " && !isSlide()) {
-      const [x, y] = cursor ?? [size()[1] / 2, size()[0] / 2];
-      history.push(mask.copy());
-      mask.line(x, y, x, y, brush(), tool === "eraser" ? 0 : 1);
-      send();
-    } else if (key === "Enter" && isSlide()) coverWindow();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   function show(frame: Frame): void {
     const before = meta;
     meta = frame.meta as PainterMeta;
@@ -263,7 +217,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     map = meta.map ? readMap(meta.map, frame.arrays.slice(2)) : null;
     mapPicture = null;
     drawn = Mask.read(model.get("mask"), ...meta.size);
-    if (!start && !shell.channel.isWaiting()) mask = drawn.copy();
+    if (!work.isBusy && !shell.channel.isWaiting()) work.mask = drawn.copy();
     if (before && before.row !== meta.row) cell = null;
     const [height, width] = meta.size;
     stage.style.aspectRatio = `${width} / ${height}`;
@@ -283,66 +237,26 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         g.globalAlpha = Number(model.get("opacity"));
         if (mapPicture) g.drawImage(mapPicture, 0, 0, size()[1], size()[0]);
         g.globalAlpha = 1;
-        if (cell !== null) outline(g, zoom, cell);
+        if (cell !== null) outlineCell(g, zoom, map, cell);
         return;
       }
-      if (!mask.equals(drawn)) paintMask(g, mask, "rgba(86, 180, 233, 0.45)");
-      if (start && last && tool === "rectangle") {
-        g.fillStyle = "rgba(86, 180, 233, 0.45)";
-        g.fillRect(start[0], start[1], last[0] - start[0], last[1] - start[1]);
-      }
-      if (cursor) paintCursor(g, zoom, ...cursor, brush(), tool);
+      paintUnsent(g, work, drawn);
+      if (cursor) paintCursor(g, zoom, ...cursor, brush(), work.tool);
     });
     renderSide();
   }
 
-  function outline(g: CanvasRenderingContext2D, zoom: number, at: number): void {
-    const [height, width] = map!.meta.window;
-    const box = cellBox(map!, at);
-    for (const [colour, line] of [
-      ["#000", 3],
-      ["#fff", 1.2],
-    ] as [string, number][]) {
-      g.strokeStyle = colour;
-      g.lineWidth = line / zoom;
-      g.strokeRect(map!.left[at], map!.top[at], width, height);
-      g.strokeRect(...box);
-    }
-  }
-
-  function quantity(): Quantity {
-    const wanted = model.get("quantity") as Quantity;
-    return wanted === "activation" && !map?.meta.layer ? "probability" : wanted;
-  }
-
   function renderSide(): void {
     if (!meta) return;
-    const slide = isSlide() && map !== null;
-    const bars = meta.classes.map(({ name, before, after }) => ({
-      name,
-      before,
-      after,
-      emphasised: slide && name === map!.meta.target,
-    }));
-    const pick = (row: number) => shell.channel.set({ target: meta!.classes[row].index });
     shell.renderSide(
-      h("div", { class: "nbviz-painter-side" }, [
-        slide ? mapLegend(map!, quantity(), shell.theme().dark) : null,
-        slide
-          ? h(Peek, {
-              peek,
-              hint: "Point at the map: the picture as the model saw it there. A click covers the place.",
-            })
-          : null,
-        h(
-          "div",
-          { class: "nbviz-side-title" },
-          slide
-            ? "class to map (probability on the picture as painted)"
-            : "class probability: outline before, bar now",
-        ),
-        h(ShareBars, { label: "Class probabilities", bars, onPick: slide ? pick : undefined }),
-      ]),
+      h(Side, {
+        meta,
+        map: isSlide() ? map : null,
+        quantity: quantity(),
+        dark: shell.theme().dark,
+        peek,
+        onPick: (index) => shell.channel.set({ target: index }),
+      }),
     );
   }
 
@@ -359,25 +273,13 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     [
       "change:mask",
       () => {
-        const incoming = Mask.read(model.get("mask"), ...size());
-        if (!start && !shell.channel.isWaiting()) mask = incoming;
+        if (!work.isBusy && !shell.channel.isWaiting()) work.mask = Mask.read(model.get("mask"), ...size());
         redraw();
       },
     ],
-    [
-      "change:quantity",
-      () => {
-        mapPicture = null;
-        redraw();
-      },
-    ],
+    ["change:quantity", redrawMap],
     ["change:opacity", redraw],
-    [
-      "change:mode",
-      () => {
-        if (isSlide()) hint = null;
-      },
-    ],
+    ["change:mode", () => (hint = isSlide() ? null : hint)],
     ["change:brush", redraw],
     ["change:specimen", () => shell.refresh()],
   ];

@@ -25,6 +25,20 @@ export interface Ink {
   page: string;
 }
 
+/** The page's colours, as they are now. */
+export function inkOf(root: HTMLElement): Ink {
+  const style = getComputedStyle(root);
+  const ink = (name: string) => style.getPropertyValue(`--nbviz-${name}`).trim();
+  return {
+    text: ink("fg"),
+    muted: ink("muted"),
+    line: ink("line"),
+    panel: ink("panel"),
+    accent: ink("accent"),
+    page: ink("bg"),
+  };
+}
+
 export interface MatrixState {
   matrix: Matrix;
   ramp: Ramp;

@@ -1,4 +1,4 @@
-// What a picture of the kernel says, see nbviz/views/attention_frames.py.
+// What a picture of the kernel says, see nbviz/views/attention_heatmap_frames.py.
 import type { TypedArray } from "../../channel";
 
 export interface AttentionMeta {

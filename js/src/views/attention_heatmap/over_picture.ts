@@ -46,7 +46,20 @@ export function mapOf(matrix: Matrix, row: number, ramp: Ramp): HTMLCanvasElemen
 }
 
 const SIDE = 104;
+const GAP = 8;
 const CAPTION = 18;
+
+/** The row whose picture was clicked, of all that drawPictures drew. */
+export function pictureAt(
+  canvas: HTMLCanvasElement,
+  rows: number,
+  perRow: number,
+  event: MouseEvent,
+): number | null {
+  const high = canvas.clientHeight / Math.ceil(rows / perRow);
+  const row = Math.floor(event.offsetY / high) * perRow + Math.floor(event.offsetX / (SIDE + GAP));
+  return row < rows ? row : null;
+}
 
 /** All words with their maps, in rows of as many as fit; gives back the height and how many in a row. */
 export function drawPictures(
@@ -61,7 +74,7 @@ export function drawPictures(
   const { grid, rows: names } = matrix.meta;
   if (!picture || !grid) return 1;
   const high = (SIDE * picture.height) / picture.width;
-  const perRow = Math.max(1, Math.floor(width / (SIDE + 8)));
+  const perRow = Math.max(1, Math.floor(width / (SIDE + GAP)));
   const lines = Math.ceil(names.length / perRow);
   const ratio = globalThis.devicePixelRatio || 1;
   const height = lines * (high + CAPTION + 6);
@@ -75,7 +88,7 @@ export function drawPictures(
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "top";
   names.forEach((name, row) => {
-    const x = (row % perRow) * (SIDE + 8);
+    const x = (row % perRow) * (SIDE + GAP);
     const y = Math.floor(row / perRow) * (high + CAPTION + 6);
     context.fillStyle = row === chosen ? ink.accent : ink.text;
     context.fillText(printed(name), x, y, SIDE);

@@ -2,20 +2,22 @@
 
 export interface PartResult {
   name: string;
-  /** By layer, as all that follows. */
-  mean: number[];
+  /** By layer, as all that follows; null where hiding the part changes nothing, so that no pair is left. */
+  mean: (number | null)[];
   /** null where there is a single pair. */
   sd: (number | null)[];
   changed: number[];
-  baseline: number[];
+  baseline: (number | null)[];
   baselineSd: (number | null)[];
-  pairs: number;
+  pairs: number[];
+  /** In how many pictures hiding the part changes nothing; they are in no pair. */
+  unchanged: number[];
 }
 
 export interface Result {
   layers: string[];
   parts: PartResult[];
-  random: { mean: number[]; sd: (number | null)[]; changed: number[] };
+  random: { mean: (number | null)[]; sd: (number | null)[]; changed: number[] };
   draws: number;
   places: string;
   notes: string[];
@@ -51,7 +53,7 @@ export const DELTA =
 export const LIMITS =
   "A small Δ need not mean that the network knows the part. Units of feature maps have a place: boxes at one place " +
   "in all pictures change the same units whatever they hide, so aligned pictures give small values by themselves " +
-  "(compare with random boxes at the “same place”). Where hiding a part changes few units, few signs can differ. " +
+  "(compare with random boxes at the “same place”). A picture in which hiding changes nothing is left out. Where hiding a part changes few units, few signs can differ. " +
   "Random boxes also fall on empty background. A sign does not tell how large a change is, and pairs of the same few " +
   "pictures are not independent, so the whiskers (± one standard deviation) are no confidence intervals " +
   "(Zeiler and Fergus 2014, section 4.3, had five pictures).";

@@ -3,26 +3,37 @@ import { scaleLinear } from "d3-scale";
 import { DELTA, type PartResult, type Result } from "./meta";
 
 const number = (value: number) => value.toFixed(3);
+const NOTHING = "nothing changed";
+const told = (value: number | null) => (value === null ? NOTHING : number(value));
 const spread = (sd: number | null) => (sd === null ? "" : ` ± ${number(sd)}`);
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
 /** The largest value that the plot shows, whiskers included. */
 export function topOf(result: Result): number {
   const ends = result.parts.flatMap((part) => [
-    ...part.mean.map((mean, i) => mean + (part.sd[i] ?? 0)),
-    ...part.baseline.map((mean, i) => mean + (part.baselineSd[i] ?? 0)),
+    ...part.mean.map((mean, i) => (mean ?? 0) + (part.sd[i] ?? 0)),
+    ...part.baseline.map((mean, i) => (mean ?? 0) + (part.baselineSd[i] ?? 0)),
   ]);
   return Math.min(1, Math.max(0.01, ...ends));
 }
 
 /** Everything about one part in one layer, in words. */
 export function explain(part: PartResult, result: Result, column: number): string {
-  const pairs = `${part.pairs} ${part.pairs === 1 ? "pair" : "pairs"} of pictures`;
-  const less = part.mean[column] < part.baseline[column];
+  const { [column]: mean } = part.mean;
+  const { [column]: baseline } = part.baseline;
+  const where = `${part.name} in ${result.layers[column]}`;
+  if (mean === null)
+    return `${where}: hiding it changes nothing, so there is nothing to compare. Is it of the fill's colour already?`;
+  const pairs = `${part.pairs[column]} ${part.pairs[column] === 1 ? "pair" : "pairs"} of pictures`;
+  const missing = part.unchanged[column];
+  const left = missing ? `, without ${missing} in which nothing changes` : "";
+  const compared =
+    baseline === null
+      ? "random boxes change nothing"
+      : `${mean < baseline ? "below" : "not below"} random boxes of the same sizes, ` +
+        `${number(baseline)}${spread(part.baselineSd[column])}`;
   return (
-    `${part.name} in ${result.layers[column]}: Δ ${number(part.mean[column])}${spread(part.sd[column])} ` +
-    `(${pairs}), ${less ? "below" : "not below"} random boxes of the same sizes, ` +
-    `${number(part.baseline[column])}${spread(part.baselineSd[column])}. ` +
+    `${where}: Δ ${number(mean)}${spread(part.sd[column])} (${pairs}${left}), ${compared}. ` +
     `Hiding it changes ${percent(part.changed[column])} of the units.`
   );
 }
@@ -35,12 +46,14 @@ function Mark({
   colour,
 }: {
   at: number;
-  mean: number;
+  /** null: there is nothing to mark. */
+  mean: number | null;
   sd: number | null;
   scale: (value: number) => number;
   /** None for random boxes. */
   colour?: string;
 }) {
+  if (mean === null) return null;
   const low = scale(Math.max(0, mean - (sd ?? 0)));
   const high = scale(mean + (sd ?? 0));
   return (
@@ -128,8 +141,12 @@ export function DeltaTable({ result, colours }: { result: Result; colours: Map<s
                 {part.name}
               </th>
               {result.layers.map((layer, column) => (
-                <td key={layer} title={explain(part, result, column)}>
-                  {number(part.mean[column])}
+                <td
+                  key={layer}
+                  title={explain(part, result, column)}
+                  data-nothing={part.mean[column] === null ? "" : undefined}
+                >
+                  {told(part.mean[column])}
                   <small>{spread(part.sd[column])}</small>
                 </td>
               ))}
@@ -147,8 +164,9 @@ export function DeltaTable({ result, colours }: { result: Result; colours: Map<s
               <td
                 key={layer}
                 title={`Random boxes of all sizes; hiding one changes ${percent(result.random.changed[column])} of the units`}
+                data-nothing={result.random.mean[column] === null ? "" : undefined}
               >
-                {number(result.random.mean[column])}
+                {told(result.random.mean[column])}
                 <small>{spread(result.random.sd[column])}</small>
               </td>
             ))}

@@ -1,5 +1,6 @@
 // Where the picture is painted on: two canvases, the picture below and what moves with the hand above.
 import type { Mask } from "../../parts/mask";
+import type { Brushwork } from "./brushwork";
 import type { Tool } from "./controls";
 
 export interface BoardOptions {
@@ -120,9 +121,16 @@ export function createBoard(host: HTMLElement, options: BoardOptions): Board {
   };
 }
 
-/** Tint what is painted and not yet in the picture that the kernel sent. */
-export function paintMask(g: CanvasRenderingContext2D, mask: Mask, colour: string): void {
-  g.fillStyle = colour;
+const UNSENT = "rgba(86, 180, 233, 0.45)";
+
+/** Tint what is painted and not yet in the picture that the kernel sent, which shows the mask `drawn`. */
+export function paintUnsent(g: CanvasRenderingContext2D, work: Brushwork, drawn: Mask): void {
+  g.fillStyle = UNSENT;
+  if (!work.mask.equals(drawn)) fillMask(g, work.mask);
+  if (work.dragged) g.fillRect(...work.dragged);
+}
+
+function fillMask(g: CanvasRenderingContext2D, mask: Mask): void {
   for (let y = 0; y < mask.height; y++) {
     for (let x = 0; x < mask.width; ) {
       let end = x;

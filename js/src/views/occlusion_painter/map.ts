@@ -40,6 +40,11 @@ export function readMap(meta: MapMeta, arrays: TypedArray[]): WindowMap {
   };
 }
 
+/** What the map shows: without a layer there is no activation of a unit, and the probability stands in. */
+export function quantityOf(map: WindowMap | null, wanted: Quantity): Quantity {
+  return wanted === "activation" && !map?.meta.layer ? "probability" : wanted;
+}
+
 interface Scale {
   domain: [number, number];
   ramp: Ramp;
@@ -134,6 +139,30 @@ export function cellAt(map: WindowMap, x: number, y: number): number {
     }
   }
   return best;
+}
+
+/** The cell so many columns and rows from another one, inside the map; from the first one for null. */
+export function stepped(map: WindowMap, cell: number | null, right: number, down: number): number {
+  const { rows, columns } = map.meta;
+  const at = cell ?? 0;
+  const row = Math.min(rows - 1, Math.max(0, Math.floor(at / columns) + down));
+  const column = Math.min(columns - 1, Math.max(0, (at % columns) + right));
+  return row * columns + column;
+}
+
+/** The outlines of a cell and of its window, in pixels of the picture. */
+export function outlineCell(g: CanvasRenderingContext2D, zoom: number, map: WindowMap, cell: number): void {
+  const [height, width] = map.meta.window;
+  const box = cellBox(map, cell);
+  for (const [colour, line] of [
+    ["#000", 3],
+    ["#fff", 1.2],
+  ] as [string, number][]) {
+    g.strokeStyle = colour;
+    g.lineWidth = line / zoom;
+    g.strokeRect(map.left[cell], map.top[cell], width, height);
+    g.strokeRect(...box);
+  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: props differ from part to part

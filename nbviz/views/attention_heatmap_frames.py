@@ -24,7 +24,7 @@ from nbviz.views.frames import Frame
 from nbviz.views.pixels import shown_pixels
 
 if TYPE_CHECKING:
-    from nbviz.views.attention_heatmap import AttentionPicture
+    from nbviz.views.attention_heatmap_picture import AttentionPicture
 
 EXACT = 60_000
 """Weights up to this many travel as float32, more as bytes with their scale."""
@@ -36,7 +36,7 @@ LIKELIEST = 5
 CHANGES_LISTED = 8
 
 
-def encode_picture(picture: AttentionPicture, grid: tuple[int, int] | None, vocabulary: list[str]) -> Frame:
+def encode_picture(picture: AttentionPicture, vocabulary: list[str]) -> Frame:
     """The matrix, its tokens, and what the changes did."""
     group, weights = picture.group, picture.weights
     layers, heads = group.weights.shape[:2]
@@ -62,7 +62,7 @@ def encode_picture(picture: AttentionPicture, grid: tuple[int, int] | None, voca
         "unchanged": baseline.output_text,
         "likeliest": _likeliest(attention, vocabulary) if vocabulary else [],
         "effect": None,
-        "notes": list(attention.notes),
+        "notes": [*attention.notes, *picture.notes],
         "grid": None,
     }
     if picture.effect is not None:
@@ -81,32 +81,50 @@ def encode_picture(picture: AttentionPicture, grid: tuple[int, int] | None, voca
         np.packbits(picture.masked.ravel()),
         weights.sum(1).astype(np.float32),
     ]
-    pixels = _pixels(picture.source)
-    if pixels is not None:
-        found = _grid_of(attention, group, grid)
-        if found is not None:
-            meta["grid"] = {"height": found[0], "width": found[1], "before": columns - found[0] * found[1]}
-            meta["grid"]["picture"] = list(pixels.shape[:2])
-            arrays.append(pixels.ravel())
+    if picture.pixels is not None and picture.grid is not None:
+        height, width = picture.grid
+        meta["grid"] = {"height": height, "width": width, "before": columns - height * width}
+        meta["grid"]["picture"] = list(picture.pixels.shape[:2])
+        arrays.append(picture.pixels.ravel())
     return Frame(meta, arrays)
 
 
-def _grid_of(
-    attention: Attention, group: AttentionGroup, grid: tuple[int, int] | None
-) -> tuple[int, int] | None:
-    grid = group.grid if grid is None else grid
+def picture_grid(
+    attention: Attention, group: AttentionGroup, source: Any, grid: tuple[int, int] | None
+) -> tuple[np.ndarray | None, tuple[int, int] | None, tuple[str, ...]]:
+    """The picture that the model read, its patches down and across, and what is to be said about them.
+
+    Raises
+    ------
+    ValueError
+        If a ``grid`` is given that does not fit the main group.
+    """
+    pixels = _pixels(source)
+    if pixels is None:
+        note = "grid= is for attention over a picture, and what was read here is no picture: it is not used"
+        return None, None, () if grid is None else (note,)
     try:
-        maps = patch_grid(attention, grid, group=group.name).maps
+        patches = patch_grid(attention, grid, group=group.name)
     except ValueError:
-        if grid is not None:
+        if grid is not None and group is attention.main:
             raise
-        return None
-    return int(maps.shape[-2]), int(maps.shape[-1])
+        return None, None, ()
+    shape = (int(patches.maps.shape[-2]), int(patches.maps.shape[-1]))
+    skipped = len(patches.skipped)
+    if grid is None or skipped < 2:
+        return pixels, shape, ()
+    note = (
+        f"the grid of {shape[0]} × {shape[1]} takes the last {shape[0] * shape[1]} of "
+        f"{group.weights.shape[-1]} columns; the first {skipped} count as no patch (class token, registers)"
+    )
+    return pixels, shape, (note,)
 
 
 def _pixels(source: Any) -> np.ndarray | None:
     """The picture that the model read, (H, W, 3) uint8; None if it read something else."""
     array = source.detach().cpu().numpy() if hasattr(source, "detach") else source
+    if hasattr(source, "getbands"):  # a PIL image
+        array = np.asarray(source.convert("RGB"))
     if not isinstance(array, np.ndarray) or array.ndim not in (2, 3, 4):
         return None
     if array.ndim == 4:

@@ -1,0 +1,73 @@
+"""What the evolution explorer sends: maps and trails of all frames, packed for the browser.
+
+The other half is js/src/views/evolution_explorer.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbviz.methods.epoch_activations import FrameActivations
+from nbviz.methods.evolution_result import Evolution
+from nbviz.views.frames import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class EvolutionPicture:
+    """One picture of the view.
+
+    Attributes
+    ----------
+    evolution : Evolution
+        The maps.
+    frames : FrameActivations
+        What they are made of, with the accuracies.
+    trails : (n, points, 2) float32 array or None
+        Bundled paths of the samples; None while the maps still move.
+    """
+
+    evolution: Evolution
+    frames: FrameActivations
+    trails: np.ndarray | None
+
+
+def encode_evolution(value: EvolutionPicture) -> Frame:
+    """Positions and trails as uint16 within the extent of all frames, and what is said about each frame."""
+    maps, frames = value.evolution, value.frames
+    everything = maps.positions.reshape(-1, 2)
+    if value.trails is not None:
+        everything = np.concatenate([everything, value.trails.reshape(-1, 2)])
+    low, high = everything.min(0).astype(np.float64), everything.max(0).astype(np.float64)
+    span = np.where(high > low, high - low, 1.0)
+
+    def packed(positions: np.ndarray) -> np.ndarray:
+        return np.round((positions - low) / span * 65535).astype(np.uint16).ravel()
+
+    arrays = [packed(maps.positions), frames.rows.astype(np.int32)]
+    if value.trails is not None:
+        arrays.append(packed(value.trails))
+    hit, direct = maps.neighbourhood_hit, maps.neighbourhood_hit_activations
+    moved = maps.relative_displacement
+    meta = {
+        "names": [str(name) for name in maps.names],
+        "extent": [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])],
+        "samples": maps.positions.shape[1],
+        "pointsPerTrail": 0 if value.trails is None else value.trails.shape[1],
+        "mode": maps.mode,
+        "iteration": maps.iteration,
+        "kl": _numbers(maps.kl),
+        "hit": _numbers(hit),
+        "hitActivations": _numbers(direct),
+        "accuracy": _numbers(frames.accuracy),
+        "displacement": float(moved.mean()),
+        "k": maps.k,
+        "notes": [*maps.notes, *frames.notes],
+    }
+    return Frame(meta, arrays)
+
+
+def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:
+    return None if values is None else [float(v) if np.isfinite(v) else None for v in values]
