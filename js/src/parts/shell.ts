@@ -48,6 +48,9 @@ export interface Shell {
   renderBelow: (node: ComponentChild) => void;
 }
 
+/** A control that does something and holds no value: for `local`. */
+export const acts = (action: () => void) => ({ get: () => false, set: action });
+
 function part(parent: HTMLElement, className: string): HTMLElement {
   const element = document.createElement("div");
   element.className = className;

@@ -42,13 +42,3 @@ export function tauText(tau: Tau, steps: number): string {
   if (tau === null) return `> ${steps - 1}`;
   return tau >= 100 ? tau.toFixed(0) : tau.toFixed(1);
 }
-
-/** A token as it is displayed in one line. */
-export function glyph(token: string): string {
-  return token.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍");
-}
-
-/** A token named in running text: a space must be seen. */
-export function named(token: string): string {
-  return token === " " ? "␣" : glyph(token);
-}
