@@ -303,7 +303,7 @@ def test_annotations_that_cannot_be_scored_are_left_out_with_a_reason():
     assert list(text.labels) == ["good"]
     assert text.left_out == {
         "constant": "it is 1 at every step of this text",
-        "gaps": "it is NaN or infinite at some steps",
+        "gaps": "it is NaN or infinite at 36 of 40 steps",
         "names": "it has more than 20 categories",
         "short": "it has 3 values for 40 steps",
     }

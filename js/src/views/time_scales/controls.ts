@@ -114,7 +114,7 @@ export function factsOf(meta: TimesMeta | null): Fact[] {
     facts.push({ text: `${meta.tokens.length} tokens` });
     if (meta.mean)
       facts.push({
-        text: `mean of ${meta.mean.trials} typos`,
+        text: `mean of ${meta.mean.trials} typos at ${meta.mean.positions} positions`,
         tip: "Band: 95% bootstrap interval of the mean over the typos",
       });
   }

@@ -21,9 +21,19 @@ export interface TimesMeta {
   /** Steps of the typo's distances. */
   steps: number;
   tau: Tau[];
-  mean: { trials: number; steps: number; tau: Tau[]; interval: [Tau, Tau][] } | null;
+  mean: MeanMeta | null;
   bracket: BracketMeta | null;
   notes: string[];
+}
+
+/** Over many typos. */
+export interface MeanMeta {
+  trials: number;
+  /** Different places of the text at which they are. */
+  positions: number;
+  steps: number;
+  tau: Tau[];
+  interval: [Tau, Tau][];
 }
 
 export interface BracketMeta {
