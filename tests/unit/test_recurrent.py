@@ -457,6 +457,10 @@ def test_a_model_without_recurrent_layers_says_what_it_has():
         states(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.randn(5, 3))
     with pytest.raises(ModelError, match="AttentionHeatmap"):
         states(nn.TransformerEncoderLayer(4, 2), torch.randn(5, 4))
+    pictures = Network(nn.Sequential(nn.Conv2d(1, 2, 3)), transform=lambda picture: 1 / 0)
+    for given in ("text", np.zeros((9, 9), np.uint8), [1, 2]):  # before it is read
+        with pytest.raises(ModelError, match=r"It has 0 \(Conv2d\).*LayerExplorer, OcclusionPainter and"):
+            states(pictures, given)
 
 
 def test_unknown_names_of_states():

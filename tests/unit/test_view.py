@@ -445,6 +445,21 @@ def test_every_view_of_a_model_says_which_network_it_shows(module):
             )
 
 
+@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
+def test_every_view_without_a_picture_says_what_it_is_about(module):
+    """Such as that it is closed: its status is still that of the last picture."""
+
+    class Closed:
+        _latest, status, layer = None, "done", ""
+
+        def state_in_words(self):
+            return "closed"
+
+    for cls in vars(module).values():
+        if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
+            assert cls.summary(Closed()).endswith(": closed"), cls
+
+
 def test_the_check_of_docstrings_sees_the_traits_there_are():
     from nbviz.views import base, layer_explorer
 
