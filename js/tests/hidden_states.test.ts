@@ -1,18 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { levelOf, thresholdOf } from "../src/parts/track";
+import { keyed } from "../src/views/hidden_states/keys";
 import { cellAt, type Place, stepsInSight, valueOfY, yOf } from "../src/views/hidden_states/lines";
-import {
-  cellName,
-  countOn,
-  glyph,
-  levelOf,
-  type Sign,
-  selectCells,
-  type Track,
-  thresholdOf,
-  toGlobal,
-  toShown,
-  valueAt,
-} from "../src/views/hidden_states/track";
+import type { HiddenTrack as Track } from "../src/views/hidden_states/meta";
+import { countOn, type Sign, selectCells, signOf } from "../src/views/hidden_states/select";
 
 /** A small linear congruential generator: the same states in every run. */
 function random(seed = 1): () => number {
@@ -113,38 +104,47 @@ describe("selection", () => {
   });
 });
 
-describe("levels", () => {
-  it("express a threshold in whole steps, at least one", () => {
-    const signed = { signed: true, scale: 1 };
-    expect(levelOf(0.3, signed)).toBe(38);
-    expect(thresholdOf(38, signed)).toBe(0.296875);
-    expect(levelOf(0, signed)).toBe(1);
-    expect(levelOf(1, signed)).toBe(127);
-    expect(levelOf(0.9, { signed: false, scale: 2 })).toBe(115);
-  });
-
-  it("stand for the middle of what they cover", () => {
-    const track = trackOf(Uint8Array.from([0, 127, 128, 255]), 1);
-    expect([0, 1, 2, 3].map((t) => valueAt(track, 0, t))).toEqual([
-      -127.5 / 128,
-      -0.5 / 128,
-      0.5 / 128,
-      127.5 / 128,
-    ]);
+describe("cells chosen by hand", () => {
+  const track = trackOf(Uint8Array.from([255, 0, 0, 255]), 2);
+  it("count on the side of the brush, or on the one that was asked for", () => {
+    expect([0, 1].map((cell) => signOf(track, cell, [1, 2], "both"))).toEqual([-1, 1]);
+    expect([0, 1].map((cell) => signOf(track, cell, null, "both"))).toEqual([1, 1]);
+    expect(signOf(track, 0, [5, 6], "both")).toBe(1); // a brush that is not drawn
+    expect(signOf(track, 0, [0, 1], "negative")).toBe(-1);
   });
 });
 
-describe("cells", () => {
-  const track = trackOf(new Uint8Array(10), 5, {
-    layers: [
-      { name: "lstm.0", from: 8, cells: 2 },
-      { name: "lstm.1", from: 20, cells: 3 },
-    ],
+describe("keys", () => {
+  const { meta } = trackOf(new Uint8Array(40), 4, { first: 100 });
+  const brush = { span: [102, 104] as [number, number], zeros: [1, 0] as [number, number], threshold: 0.25 };
+  const press = (key: string, shiftKey = false, from: Parameters<typeof keyed>[1] = brush) =>
+    keyed({ key, shiftKey }, from, meta);
+
+  it("move and widen the brush, and not beyond what is drawn", () => {
+    expect(press("ArrowRight")).toEqual({ span: [103, 105], pinned: [] });
+    expect(press("ArrowRight", true)).toEqual({ span: [102, 105], pinned: [] });
+    expect(press("ArrowLeft", true)).toEqual({ span: [102, 103], pinned: [] });
+    expect(press("ArrowLeft", true, { ...brush, span: [102, 103] })).toEqual({
+      span: [102, 103],
+      pinned: [],
+    });
+    expect(press("ArrowRight", false, { ...brush, span: [107, 110] })).toEqual({
+      span: [107, 110],
+      pinned: [],
+    });
+    expect(press("ArrowLeft", false, { ...brush, span: null })).toEqual({ span: [100, 101], pinned: [] });
   });
-  it("have a layer, a number in it and one over the whole model", () => {
-    expect(cellName(track.meta, 3)).toBe("lstm.1 · 1");
-    expect([0, 1, 2, 3, 4].map((c) => toGlobal(track.meta, c))).toEqual([8, 9, 20, 21, 22]);
-    expect([8, 9, 20, 21, 22, 3, 11].map((c) => toShown(track.meta, c))).toEqual([0, 1, 2, 3, 4, -1, -1]);
+
+  it("move threshold and handles, clear, and leave other keys alone", () => {
+    expect(press("ArrowUp")).toEqual({ threshold: 34 / 128 });
+    expect(press("ArrowDown", false, { ...brush, threshold: 1 / 128 })).toEqual({ threshold: 1 / 128 });
+    expect(press("ArrowUp", false, { ...brush, threshold: 1 })).toEqual({ threshold: 127 / 128 });
+    expect(press(",")).toEqual({ zeros: [2, 0] });
+    expect(press("<", true)).toEqual({ zeros: [0, 0] });
+    expect(press(".")).toEqual({ zeros: [1, 1] });
+    expect(press(">", true)).toEqual({ zeros: [1, 0] });
+    expect(press("Escape")).toEqual({ span: [], pinned: [] });
+    expect(press("x")).toBeNull();
   });
 });
 
@@ -165,8 +165,4 @@ describe("lines", () => {
     const long = trackOf(new Uint8Array(1000), 1);
     expect(stepsInSight(long, { ...place, offset: 200 })).toEqual([19, 31]);
   });
-});
-
-it("shows blanks", () => {
-  expect(["\n", "\t", " ", "def", "a\nb"].map(glyph)).toEqual(["↵", "⇥", "·", "def", "a↵b"]);
 });

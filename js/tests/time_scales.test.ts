@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { named } from "../src/parts/tokens";
 import { numbers, ranges } from "../src/views/time_scales/charts";
 import { heatColour, shareOf } from "../src/views/time_scales/heat";
 import { GUTTER, layOut, neighbour, tokenAt } from "../src/views/time_scales/layout";
-import { named, tauText } from "../src/views/time_scales/meta";
+import { tauText } from "../src/views/time_scales/meta";
 
 describe("layout", () => {
   const tokens = [..."ab\ncdefgh"];

@@ -1,4 +1,4 @@
-"""From raw samples to the tensor a model takes, and back to words when it does not take it."""
+"""From raw samples to the tensor a model takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from nbviz.core.errors import TransformError
 from nbviz.core.pictures import picture_of
+from nbviz.core.tokenizers import token_ids
 
 if TYPE_CHECKING:
     from nbviz.core.network import Network
@@ -128,7 +129,7 @@ def _tokens(network: Network, texts: list[str]) -> Any:
     if hasattr(tokenizer, "pad_token_id"):
         batch = tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
         return {key: value.to(network.device) for key, value in batch.items()}
-    return _place(network, _stacked([torch.as_tensor(tokenizer(text)) for text in texts]))
+    return _place(network, _stacked([torch.as_tensor(token_ids(tokenizer, text)) for text in texts]))
 
 
 def _place(network: Network, value: Any) -> Any:
@@ -195,39 +196,3 @@ def describe(inputs: Any) -> str:
     if hasattr(inputs, "getbands"):
         return f"a PIL picture of {inputs.height} x {inputs.width} pixels, mode {inputs.mode}"
     return type(inputs).__name__
-
-
-def advice_on_pictures(module: nn.Module, inputs: Any) -> str:
-    """What to do about pictures whose channels are not where the model looks for them; else empty."""
-    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None or not isinstance(inputs, torch.Tensor):
-        return ""
-    wanted, shape = first.in_channels, tuple(inputs.shape)
-    pixels = " If they are pixels of 0 to 255, give them as uint8 and say how the model wants them: "
-    pixels += "Network(model, transform=PixelTransform(mean, std))."
-    if len(shape) == 4 and shape[1] != wanted and shape[-1] == wanted:
-        return (
-            "The channels stand last. A model takes them first: X.permute(0, 3, 1, 2), or "
-            f"np.moveaxis(X, -1, 1) for an array.{pixels}"
-        )
-    if len(shape) == 3 and wanted == 1:
-        return f"The axis of the channels is missing: X[:, None].{pixels}"
-    return ""
-
-
-def wanted_input(module: nn.Module) -> str:
-    """What the first layer with weights takes, in words; empty if it is of no known kind."""
-    for name, child in module.named_modules():
-        where = f"Its first layer with weights{f', {name!r}' if name else ''} ({type(child).__name__})"
-        if isinstance(child, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            space = {nn.Conv1d: "length", nn.Conv2d: "height, width", nn.Conv3d: "depth, height, width"}
-            axes = next(text for kind, text in space.items() if isinstance(child, kind))
-            return f"{where} takes (samples, {child.in_channels} channels, {axes})."
-        if isinstance(child, nn.Linear):
-            return f"{where} takes (samples, …, {child.in_features} features)."
-        if isinstance(child, nn.Embedding):
-            return f"{where} takes integer token ids below {child.num_embeddings}."
-        if isinstance(child, nn.RNNBase):
-            order = "samples, time" if child.batch_first else "time, samples"
-            return f"{where} takes ({order}, {child.input_size} features)."
-    return ""

@@ -12,12 +12,15 @@ import torch
 from torch import nn
 
 from nbviz.core.activations import ActivationCache
+from nbviz.core.advice import advice
 from nbviz.core.errors import ModelError, TransformError, UnknownName, unknown_name
-from nbviz.core.inputs import advice_on_pictures, copies, describe, first_of, prepare, wanted_input
+from nbviz.core.inputs import copies, describe, first_of, prepare
 from nbviz.core.layers import OUTPUT, Layer, first_tensor
-from nbviz.core.reading import names_of
+from nbviz.core.reading import names_mismatch, names_of
 from nbviz.core.shadow import Shadow
+from nbviz.core.tokenizers import Tokenizer, tokenizer_of
 from nbviz.core.trace import Trace, trace
+from nbviz.core.user_warning import warn_user
 from nbviz.core.version import fingerprint, structure
 
 
@@ -42,8 +45,9 @@ class Network:
         model's own and are not transformed.
     class_names : sequence of str, or mapping of int to str, optional
         Names of the classes, in the order of the model's outputs.
-    tokenizer : callable, optional
-        For text: as in transformers, or any callable from one string to a list of token ids.
+    tokenizer : callable, or mapping of str to int, optional
+        For text: as in transformers, any callable from one string to a list of token ids, or a dict of
+        characters to ids.
     output : int, str or callable, optional
         Which output to take where the model has several. Default: the first tensor, or ``logits``.
     forward : callable, optional
@@ -56,7 +60,7 @@ class Network:
     Raises
     ------
     TypeError
-        If ``module`` is not a ``torch.nn.Module``, or is a ``ScriptModule``.
+        If ``module`` is not a ``torch.nn.Module``, or is a ``ScriptModule``; if ``tokenizer`` is none.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Network:
         *,
         transform: Callable[[Any], Any] | None = None,
         class_names: Sequence[str] | Mapping[int, str] | None = None,
-        tokenizer: Callable[..., Any] | None = None,
+        tokenizer: Tokenizer | None = None,
         output: int | str | Callable[[Any], torch.Tensor] | None = None,
         forward: Callable[[nn.Module, Any], Any] | None = None,
         checkpoints: Mapping[int, Mapping[str, torch.Tensor]] | None = None,
@@ -85,10 +89,12 @@ class Network:
             )
         self.module = module
         self.transform = transform
+        self._are_names_given = class_names is not None  # a config has names also where there is no head
         if class_names is None:
             class_names = getattr(getattr(module, "config", None), "id2label", None)
         self.class_names = names_of(class_names)
-        self.tokenizer = tokenizer
+        self._about_names = ""
+        self.tokenizer: Any = tokenizer_of(tokenizer)
         self.output = output
         self.checkpoints: Mapping[int, Mapping[str, torch.Tensor]] = (
             {} if checkpoints is None else checkpoints
@@ -127,9 +133,24 @@ class Network:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know about how the model is run; empty if all is as usual."""
-        if not self._shadow.in_place:
-            return ()
-        return (f"the model cannot be copied ({self._shadow.reason}); it is run in place, under a lock",)
+        found = [self._about_names] if self._about_names else []
+        if self._shadow.in_place:
+            reason = self._shadow.reason
+            found.append(f"the model cannot be copied ({reason}); it is run in place, under a lock")
+        return tuple(found)
+
+    def compare_names(self, shape: tuple[int, ...]) -> None:
+        """Warn, and add to :attr:`notes`, if ``class_names`` are not as many as the outputs.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the model's output for one sample, or for one step of a sequence.
+        """
+        if self._are_names_given and not self._about_names:
+            self._about_names = names_mismatch(len(self.class_names), shape)
+            if self._about_names:
+                warn_user(self._about_names)
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -168,14 +189,8 @@ class Network:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            words = (
-                f"It was given {describe(inputs)}.",
-                wanted_input(module),
-                advice_on_pictures(module, inputs),
-            )
-            raise ModelError(
-                f"the model raised {type(error).__name__}: {error}\n" + " ".join(filter(None, words))
-            ) from error
+            what = advice(module, inputs, error, self._call)
+            raise ModelError(f"the model raised {type(error).__name__}: {error}\n{what}") from error
 
     def pick(self, output: Any) -> torch.Tensor:
         """The tensor to use from what the model returned."""
@@ -279,6 +294,7 @@ class Network:
                 "forward= ran no layer of the module it was given. Use its first argument, "
                 "not the model itself: forward=lambda module, inputs: module.encoder(inputs)."
             )
+        self.compare_names(found.every[OUTPUT].shape)
         return found
 
     def at_epoch(self, epoch: int) -> Network:
@@ -296,7 +312,7 @@ class Network:
         return Network(
             module,
             transform=self.transform,
-            class_names=self.class_names,
+            class_names=self.class_names if self._are_names_given else None,
             tokenizer=self.tokenizer,
             output=self.output,
             forward=self._call,

@@ -200,3 +200,21 @@ def names_of(names: Any) -> tuple[str, ...]:
         return tuple(str(name) for name in names["categories"])
     table = {int(key): str(name) for key, name in names.items()}
     return tuple(table.get(i, str(i)) for i in range(max(table, default=-1) + 1))
+
+
+def names_mismatch(names: int, shape: tuple[int, ...]) -> str:
+    """What is wrong with so many class names for an output of this shape per sample; empty if nothing is.
+
+    A single output tells two classes apart. An output of several axes (a picture, a vector for each step) is
+    not compared: it need not hold classes.
+    """
+    sizes = [size for size in shape if size > 1]
+    outputs = sizes[0] if sizes else 1
+    if not names or len(sizes) > 1 or names == outputs or (outputs == 1 and names == 2):
+        return ""
+    return (
+        f"class_names has {names} name{'s' * (names != 1)}, and the model gives {outputs} "
+        f"output{'s' * (outputs != 1)} per sample: "
+        "these names may stand at the wrong outputs. Give one name for each output. Names of labels alone "
+        "belong to the samples: Samples(X, y, class_names=[...])"
+    )

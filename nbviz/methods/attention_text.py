@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from nbviz.core.network import Network
+from nbviz.core.tokenizers import token_ids
 from nbviz.methods.attention_batch import as_batch
 
 
@@ -141,7 +142,7 @@ def _ids(
             _allow(longest, limit, truncate, notes)
             cut = {"truncation": True, "max_length": limit}
         return dict(tokenizer(list(texts), return_tensors="pt", padding=len(texts) > 1, **cut)), ""
-    ids = np.asarray(tokenizer(texts[sample]), dtype=np.int64).ravel()
+    ids = np.asarray(token_ids(tokenizer, texts[sample]), dtype=np.int64).ravel()
     if len(ids) == 0:
         raise ValueError("the tokenizer made no token of the text: there is nothing to attend to")
     named = hasattr(tokenizer, "convert_ids_to_tokens") or len(ids) != len(texts[sample])

@@ -22,6 +22,9 @@ from nbviz.methods.typo import one_sequence, replaced
 OPEN, HIDDEN, OFF = "bracket open", "bracket replaced", "cells off"
 AT_ONCE = 50
 
+FEW = 5
+"""A mean over fewer passages than these says little."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -64,6 +67,16 @@ class BracketMemory:
     count: NDArray[np.int64]
     curves: Mapping[str, Curve]
     examples: list[str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the curves should be told."""
+        if len(self.starts) >= FEW:
+            return ()
+        return (
+            f"a mean over only {len(self.starts)} passages: give a longer text (TimeScales takes one as "
+            "corpus=), or look at smaller distances",
+        )
 
     def memory(self, name: str = OPEN) -> float:
         """Mean over all distances of the probability above that without the bracket."""

@@ -252,7 +252,7 @@ def _reason(values: NDArray, steps: int) -> str:
     if values.dtype.kind not in "fb":
         return f"it has more than {MOST_CATEGORIES} categories"
     if values.dtype != bool and not np.isfinite(values).all():
-        return "it is NaN or infinite at some steps"
+        return f"it is NaN or infinite at {(~np.isfinite(values)).sum()} of {steps} steps"
     if (values == values[0]).all():
         what = ("false", "true")[int(values[0])] if values.dtype == bool else f"{values[0]:g}"
         return f"it is {what} at every step of this text"

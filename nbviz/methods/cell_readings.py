@@ -16,9 +16,9 @@ from nbviz.methods.cell_annotations import AUC
 from nbviz.methods.cell_ranking import AnnotatedText, CellRanking, cell_ranking_steps
 from nbviz.methods.long_reading import read_steps
 from nbviz.methods.recurrent_states import States
-from nbviz.methods.state_corpus import annotations_of
+from nbviz.methods.text_annotations import annotations_of
 
-TOO_GOOD = "no held-out text was given: the scores are those of the text on which the best cell was chosen"
+TOO_GOOD = "the scores are those of the text on which the best cell was chosen"
 NO_BASELINE = "no score of an untrained network: this one has no checkpoint 0 (baseline= takes another one)"
 
 
@@ -51,7 +51,7 @@ class CellReadings:
     network : Network or None
         None where states were computed elsewhere: then there is no held-out text and no other network.
     annotations : mapping or callable
-        As in :func:`~nbviz.methods.state_corpus.annotations_of`. An array belongs to the text, and says
+        As in :func:`~nbviz.methods.text_annotations.annotations_of`. An array belongs to the text, and says
         nothing about the held-out one.
     held_out : str, ids, or a list of these, optional
     baseline : torch.nn.Module or Network, optional
@@ -112,7 +112,7 @@ class CellReadings:
                 yield event
                 continue
             ranking: CellRanking = event.value
-            notes = tuple(told) + _told(sort_by, ranking, compared=baseline is not None)
+            notes = tuple(told) + _told(sort_by, ranking, held_out, compared=baseline is not None)
             yield type(event)(RankedText(ranking, annotations, steps, notes))
 
     def _read(self, name: str, network: Network | None, source: str, given: Any) -> Any:
@@ -144,12 +144,28 @@ class CellReadings:
         return made
 
 
-def _told(sort_by: str, ranking: CellRanking, *, compared: bool) -> tuple[str, ...]:
+def _told(
+    sort_by: str, ranking: CellRanking, held_out: AnnotatedText | None, *, compared: bool
+) -> tuple[str, ...]:
     if not sort_by:
         return ()
     if sort_by in ranking.left_out:
         return (f"{sort_by!r} sorts nothing: {ranking.left_out[sort_by]}",)
-    return (() if sort_by in ranking.held_out else (TOO_GOOD,)) + (() if compared else (NO_BASELINE,))
+    notes = () if sort_by in ranking.held_out else (f"{_not_scored(sort_by, held_out)}: {TOO_GOOD}",)
+    return (*notes, *(() if compared else (NO_BASELINE,)))
+
+
+def _not_scored(name: str, held_out: AnnotatedText | None) -> str:
+    """Why there is no score on a held-out text."""
+    if held_out is None:
+        return "no held-out text was given"
+    reason = held_out.left_out.get(name)
+    if reason is not None:
+        return f"{name!r} cannot be scored on the held-out text ({reason.replace('this text', 'it')})"
+    base, _, category = name.rpartition(" = ")
+    if any(known.startswith(f"{base} = ") for known in (*held_out.labels, *held_out.left_out)):
+        return f"the held-out text has no step where {base!r} is {category!r}"
+    return f"{name!r} is not known of the held-out text (an array belongs to the text it was given for)"
 
 
 def layers_with(states: States, source: str) -> list[str]:

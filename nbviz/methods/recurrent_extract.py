@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from nbviz.core.errors import ModelError
+from nbviz.core.network import Network
 from nbviz.methods.recurrent_builtin import cell_loop, sequence_states
 from nbviz.methods.recurrent_calls import CELLS, SEQUENCES, Call
 from nbviz.methods.recurrent_layer import LayerStates, joined
@@ -69,6 +70,31 @@ def recurrent_modules(module: nn.Module) -> dict[str, nn.Module]:
         elif isinstance(child, SEQUENCES + CELLS):
             found[name] = child
     return found
+
+
+def check_recurrent(network: Network) -> None:
+    """Refuse a model without a recurrent module, whatever it is to read.
+
+    Raises
+    ------
+    ModelError
+        That says what the model has, and which views show it.
+    """
+    if recurrent_modules(network.module):
+        return
+    children = list(network.module.named_modules())
+    named = [(name, child) for name, child in children if not list(child.children())]
+    shown = ", ".join(f"{name or 'the model'} ({type(child).__name__})" for name, child in named[:8])
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    view = "LayerExplorer and NeuronExplorer show the layers of any model"
+    if any("attention" in type(child).__name__.lower() for _, child in children):
+        view = "AttentionHeatmap shows its attention, LayerExplorer its layers"
+    elif any(isinstance(child, nn.Conv2d) for _, child in children):
+        view = "For a model of pictures there are LayerExplorer, OcclusionPainter and ReceptiveField"
+    raise ModelError(
+        f"the model has no recurrent layer (LSTM, GRU, RNN or their Cell classes). It has {shown}{more}. "
+        f"{view}; for a recurrent module of your own, see nbviz.methods.recurrent.register_extractor."
+    )
 
 
 def extract(calls: Sequence[Call]) -> Iterator[LayerStates]:

@@ -32,7 +32,7 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
     """
     layers: dict[str, LayerStates] = {}
     outputs: list[Tensor] = []
-    notes: list[str] = list(network.notes)
+    notes: list[str] = []
     groups, left_out = _groups(found.watch, given.steps)
     total = sum(_work(calls) for _, calls in groups)
     done = 0
@@ -69,6 +69,9 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
     if tokens is not None and len(tokens) != length:
         tokens = None
     notes += _about_type(network) + _not_numbers(layers, tokens)
+    logits = logits_of(found, length)
+    if logits is not None:
+        network.compare_names(logits.shape[1:])
     own = _array([output for output in outputs if len(output) == length][-1])
     gate_names = dict.fromkeys(gate for states in layers.values() for gate in states.gates)
     return States(
@@ -82,8 +85,8 @@ def gather_steps(network: Network, given: Given, found: Pass) -> Generator[Progr
             gate: {name: _array(s.gates[gate]) for name, s in layers.items() if gate in s.gates}
             for gate in gate_names
         },
-        logits=logits_of(found, length),
-        notes=tuple(notes),
+        logits=logits,
+        notes=(*network.notes, *notes),
         _output=own,
     )
 

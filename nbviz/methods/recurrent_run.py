@@ -66,8 +66,6 @@ def run(
         # Anew for each try: a model may keep a state.
         with network.running() as module, torch.no_grad(), one_thread(network):
             modules = recurrent_modules(module)
-            if not modules:
-                raise ModelError(_no_recurrent_layer(network))
             inputs = given.candidates(network, _is_time_first(modules))
             count = len(inputs)
             if layout.number is not None:
@@ -151,18 +149,4 @@ def _wrong_batch(watch: Watch) -> str:
     return (
         f"the recurrent layers ran a batch, not one sequence ({'; '.join(list(seen)[:3])}). "
         "Say how the model is called with one: Network(model, forward=lambda module, inputs: ...)."
-    )
-
-
-def _no_recurrent_layer(network: Network) -> str:
-    named = [(name, child) for name, child in network.module.named_modules() if not list(child.children())]
-    shown = ", ".join(f"{name or 'the model'} ({type(child).__name__})" for name, child in named[:8])
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    attends = any("attention" in type(child).__name__.lower() for child in network.module.modules())
-    view = (
-        "AttentionHeatmap shows its attention" if attends else "LayerExplorer shows the layers of any model"
-    )
-    return (
-        f"the model has no recurrent layer (LSTM, GRU, RNN or their Cell classes). It has {shown}{more}. "
-        f"{view}; for a recurrent module of your own, see nbviz.methods.recurrent.register_extractor."
     )

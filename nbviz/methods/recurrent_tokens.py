@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
+from nbviz.core.tokenizers import token_ids
 from nbviz.methods.recurrent_calls import copied
+from nbviz.methods.recurrent_extract import check_recurrent
 
 _WANTED = "text, token ids (time,) or a signal (time, features)"
 
@@ -77,11 +79,14 @@ def sequences(network: Network, tokens: Any) -> list[Given]:
 
     Raises
     ------
+    ModelError
+        If the model has no recurrent module, or a token id is outside its vocabulary.
     TypeError
         If it is none of these, or text without a tokenizer.
     ValueError
         If there is nothing in it, if it is a batch, or if the tokenizer does not know a character.
     """
+    check_recurrent(network)
     found = [_one(network, item) for item in _several(network, tokens)]
     if not found:
         raise ValueError(f"there is no sequence in the list: {_WANTED} is wanted")
@@ -174,13 +179,7 @@ def _encoded(network: Network, text: str) -> np.ndarray:
             "text was given: say how to read it, Network(model, tokenizer=...), "
             "a callable from a string to a list of ids; or give the ids"
         )
-    try:
-        found = tokenizer(text) if callable(tokenizer) else tokenizer.encode(text)
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"the tokenizer raised {type(error).__name__}: {error}. "
-            "The text may hold a character that it does not know."
-        ) from error
+    found = token_ids(tokenizer, text)
     if isinstance(found, Mapping) or hasattr(found, "input_ids"):
         found = found["input_ids"]
     found = getattr(found, "ids", found)
@@ -196,7 +195,7 @@ def _spelled(network: Network, ids: np.ndarray, text: str | None) -> list[str] |
     """How the ids are displayed: as the tokenizer names them, or as the characters of the text."""
     tokenizer = network.tokenizer
     if hasattr(tokenizer, "convert_ids_to_tokens"):
-        return [str(token) for token in tokenizer.convert_ids_to_tokens(ids.tolist())]  # type: ignore[union-attr]
+        return [str(token) for token in tokenizer.convert_ids_to_tokens(ids.tolist())]
     if text is not None and len(text) == len(ids):
         return list(text)  # also what the tokenizer does not know is shown as it was typed
     for name in ("id_to_token", "decode"):
@@ -219,7 +218,7 @@ def _check_ids(network: Network, sequence: Given) -> None:
         step = int(np.flatnonzero((ids < 0) | (ids >= max(sizes)))[0])
         raise ModelError(
             f"token id {ids[step]} at step {step} is outside the model's vocabulary: "
-            f"ids from 0 to {max(sizes) - 1} are wanted"
+            f"ids from 0 to {max(sizes) - 1} are wanted (its embedding takes {max(sizes)})"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,69 +139,3 @@ def corpus_steps(
             np.concatenate([shares for _, shares in best]) if best else None,
         )
     )
-
-
-Annotation = np.ndarray | Callable[[str], Any]
-
-
-def annotations_of(
-    given: Any, tokens: list[str] | None, steps: int
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Annotations of a text, by name: one value per step; and what is left out, with the reason.
-
-    Parameters
-    ----------
-    given : mapping, or callable
-        A mapping of names to arrays (kept if they are as long as the text) or to callables from the text to
-        an array; or one callable from the text to such a mapping.
-    tokens : list of str or None
-        The text, token by token; None if the tokens cannot be spelled. A callable gets them joined, and must
-        answer for every character; where tokens are longer than one character, the value at a token's first
-        character is taken.
-    steps : int
-        Tokens.
-
-    Raises
-    ------
-    ValueError
-        If a callable's array has another length than the text, or there is no text to give it.
-    TypeError
-        If a callable gives no mapping of names to arrays.
-    """
-    if given is None:
-        return {}, []
-    text = None if tokens is None else "".join(tokens)
-    starts = np.cumsum([0, *(len(token) for token in tokens[:-1])]) if tokens else np.zeros(0, int)
-
-    def asked(function: Callable[[str], Any]) -> Any:
-        if text is None:
-            raise ValueError(
-                "annotations are computed from the text, and these tokens cannot be spelled: give "
-                "the network a tokenizer with decode(ids), or arrays of one value per token"
-            )
-        return function(text)
-
-    if callable(given):
-        given = asked(given)
-        if not isinstance(given, Mapping):
-            raise TypeError(
-                "a callable for all annotations gives a mapping of names to arrays, not "
-                f"{type(given).__name__}. For one annotation: annotations={{'name': callable}}"
-            )
-    found, left_out = {}, []
-    lengths = {steps} if text is None else {steps, len(text)}
-    for name, annotation in dict(given).items():
-        values = np.asarray(asked(annotation) if callable(annotation) else annotation)
-        if values.ndim != 1:
-            raise ValueError(f"annotation {name!r} has shape {values.shape}: one value per step is wanted")
-        if len(values) not in lengths:
-            message = (
-                f"annotation {name!r} has {len(values)} values; the text has {steps} tokens"
-                f"{'' if text is None else f' and {len(text)} characters'}: one for each is wanted"
-            )
-            if callable(annotation):
-                raise ValueError(message)
-            left_out.append(message)
-        else:
-            found[str(name)] = values if len(values) == steps else values[starts]
-    return found, left_out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -23,6 +23,12 @@ LEVEL = 95
 
 RESAMPLES = 1000
 TRIALS_AT_ONCE = 25
+
+FEWEST = 5
+"""Positions of the text that a mean is over, at least."""
+
+FEW = 20
+"""With fewer positions a mean says little about the rest of the text, however many typos there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,22 @@ class TimeScales:
     tau: NDArray[np.float64]
     tau_interval: NDArray[np.float64]
 
+    @property
+    def n_positions(self) -> int:
+        """How many different steps of the text had a token replaced."""
+        return len(np.unique(self.positions))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the mean should be told."""
+        count = self.n_positions
+        if count >= min(FEW, self.trials):
+            return ()
+        return (
+            f"the {self.trials} typos are at only {count} positions of the text: the band does not tell how "
+            "much other positions differ. Give a longer text (TimeScales takes one as corpus=)",
+        )
+
 
 def time_scales_steps(
     model: Network | nn.Module,
@@ -90,12 +112,14 @@ def time_scales_steps(
     horizon : int
         Steps after the replaced token; of a short text at most half of its length.
     context : int
-        Tokens read before it, at most; the network begins them with its initial state.
+        Tokens read before it, at most; the network begins them with its initial state. Of a short text at
+        most a quarter of its length.
     seed : int
 
     Raises
     ------
-    As :func:`~nbviz.methods.typo.typo_steps`; ValueError also for a text whose tokens are all the same.
+    As :func:`~nbviz.methods.typo.typo_steps`; ValueError also for a text whose tokens are all the same, or
+    that has room for a typo at fewer than 5 positions.
     """
     network = Network.of(model)
     check_options(source, normalise, horizon)
@@ -103,11 +127,23 @@ def time_scales_steps(
         raise ValueError(f"n_trials={n_trials}: 2 or more are wanted, for a mean with a band")
     given = one_sequence(network, text)
     assert given.values is not None
+    known, numbers = torch.unique(given.values, dim=0, return_inverse=True)
+    if len(known) < 2:
+        raise ValueError("all tokens of the text are the same: there is nothing to replace one by")
     rng = np.random.default_rng(seed)
-    steps = min(horizon, len(given.values) // 2)
-    lead = min(context, len(given.values) - steps - 1)
-    positions = rng.integers(lead, len(given.values) - steps, n_trials)
-    others = _replacements(given.values, positions, rng)
+    length = len(given.values)
+    steps, lead = min(horizon, length // 2), min(context, length // 4)
+    room = length - steps - lead
+    if room < FEWEST:
+        raise ValueError(
+            f"the text has {length} tokens: with {lead} tokens before a typo and {steps} after it there is "
+            f"room at {room} positions, and {FEWEST} or more are wanted for a mean. Give a longer text "
+            "(TimeScales takes one as corpus=)."
+        )
+    positions = rng.integers(lead, lead + room, n_trials)
+    drawn = rng.integers(0, len(known) - 1, n_trials)
+    here = numbers[torch.from_numpy(positions)].numpy()
+    others = known[torch.from_numpy(drawn + (drawn >= here))]  # another one, each as likely
     runner = BatchRunner(network, cells=source == "cell")
     found: list[NDArray[np.float32]] = []
     for part in batches(n_trials, TRIALS_AT_ONCE):
@@ -172,13 +208,3 @@ def _mean(
         time_constant(relative),
         spread.T,
     )
-
-
-def _replacements(values: Tensor, positions: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-    """Other tokens that occur in the text, each as likely; of a signal other steps of it."""
-    known, number = torch.unique(values, dim=0, return_inverse=True)
-    if len(known) < 2:
-        raise ValueError("all tokens of the text are the same: there is nothing to replace one by")
-    drawn = rng.integers(0, len(known) - 1, len(positions))
-    here = number[torch.from_numpy(positions)].numpy()
-    return known[torch.from_numpy(drawn + (drawn >= here))]

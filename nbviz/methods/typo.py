@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -191,6 +192,40 @@ def replaced(network: Network, given: Given, position: int, replacement: Any) ->
     spelled = replacement if isinstance(replacement, str) else spell(network, [int(changed[position])])[0]
     tokens = [*given.tokens[:position], spelled, *given.tokens[position + 1 :]]
     return Given(changed, tokens=tokens)
+
+
+def shown_tokens(given: Given) -> list[str]:
+    """The tokens as they are displayed; ids as numbers where they cannot be spelled."""
+    assert given.values is not None
+    return given.tokens or [str(int(i)) for i in given.values]
+
+
+def other_token(given: Given, position: int) -> str:
+    """The most frequent letter, or else token, of the text that does not stand at ``position``."""
+    tokens = shown_tokens(given)
+    here = tokens[position] if position < len(tokens) else ""
+    counts = Counter(token for token in tokens if token != here)
+    words = Counter({token: n for token, n in counts.items() if token.strip().isalnum()})
+    return (words or counts or Counter([here])).most_common(1)[0][0]
+
+
+def retyped(network: Network, given: Given, position: int, token: str) -> Given:
+    """As :func:`replaced`, by a token as it is displayed.
+
+    Raises
+    ------
+    ValueError
+        Also if the model has no tokenizer and the token is no number.
+    """
+    if network.tokenizer is not None:
+        return replaced(network, given, position, token)
+    try:
+        known = int(token)
+    except ValueError:
+        raise ValueError(
+            f"the model has no tokenizer: {token!r} is no token id, a whole number is wanted"
+        ) from None
+    return replaced(network, given, position, known)
 
 
 def check_options(source: str, normalise: str, horizon: int | None) -> None:

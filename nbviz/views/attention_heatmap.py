@@ -249,7 +249,7 @@ class AttentionHeatmap(AttentionSettings):
         """The state in plain words."""
         picture = self._latest
         if not isinstance(picture, AttentionPicture):
-            return f"AttentionHeatmap: {self.status}"
+            return f"AttentionHeatmap: {self.state_in_words()}"
         group = picture.group
         layers, heads, rows, columns = group.weights.shape
         text = (

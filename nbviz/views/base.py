@@ -66,6 +66,9 @@ class View(anywidget.AnyWidget):
     model_changed = t.Bool(False).tag(sync=True)
     """Whether the model has changed since the picture was made; :meth:`refresh` shows it as it is now."""
 
+    model_notes = t.List(t.Unicode()).tag(sync=True)
+    """What a person should know about the model as it is run (:attr:`nbviz.Network.notes`). Not to be set."""
+
     height = t.Int(460, min=200, max=2000).tag(sync=True)
     """Height of the picture, pixels."""
 
@@ -103,7 +106,7 @@ class View(anywidget.AnyWidget):
     def keywords(cls) -> list[str]:
         """Keywords that a call may use."""
         hidden = {"comm", "keys", "log", "frame", "request", "status", "progress", "elapsed", "problem"}
-        hidden.add("model_changed")
+        hidden |= {"model_changed", "model_notes"}
         names = {name for name in cls.class_trait_names() if not name.startswith("_")}
         from_the_kernel = set(cls.class_trait_names(echo_update=False))  # not to be set
         return sorted(names - hidden - from_the_kernel - set(cls._own_names))
@@ -227,6 +230,8 @@ class View(anywidget.AnyWidget):
                 kind = "result" if isinstance(event, Result) else "preview"
                 self._outbox.post(frame, update.generation, update.request, kind)
                 self._made_for, self.model_changed = self._computing_for, False
+                network = self.shown_network()
+                self.model_notes = [] if network is None else list(network.notes)
             if self._recompute is not None and update.generation != self._recompute.generation:
                 return  # the picture is welcome, but the status is that of the newer request
             if isinstance(event, Progress):

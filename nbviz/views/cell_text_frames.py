@@ -5,33 +5,37 @@ The other half is js/src/views/cell_text/meta.ts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from nbviz.methods.cell_readings import RankedText
+from nbviz.methods.cell_scores import CellScores
 from nbviz.methods.state_track import StateTrack
 from nbviz.views.frames import Frame
 
-if TYPE_CHECKING:
-    from nbviz.methods.cell_scores import CellScores
-    from nbviz.views.cell_text import TextPicture
 
+@dataclass(frozen=True, eq=False)
+class TextPicture:
+    """One picture of the view.
 
-def encode_text(track: StateTrack) -> dict[str, Any]:
-    """The states that are drawn, for the trait ``track``: cell-major levels."""
-    meta = {
-        "key": track.key,
-        "first": track.first,
-        "steps": len(track.levels),
-        "total": track.total,
-        "tokens": track.tokens,
-        "layers": [{"name": x.name, "from": x.start, "cells": x.cells} for x in track.layers],
-        "quantity": track.quantity,
-        "signed": track.signed,
-        "scale": track.scale,
-        "boundaries": [int(s) - track.first for s in track.starts if 0 < s - track.first < len(track.levels)],
-    }
-    return {"meta": meta, "buffers": [np.ascontiguousarray(track.levels.T).data.cast("B")]}
+    Attributes
+    ----------
+    track : StateTrack
+        The stretch of text that is shown, and its states.
+    sort_by : str
+        As asked for; the ranking may have left it out.
+    ranked : RankedText or None
+        None if nothing is known about the text. Its columns are the cells of the track.
+    notes : tuple of str
+        What a reader should be told, in plain words.
+    """
+
+    track: StateTrack
+    sort_by: str = ""
+    ranked: RankedText | None = None
+    notes: tuple[str, ...] = ()
 
 
 def encode_picture(picture: TextPicture) -> Frame:

@@ -244,7 +244,7 @@ class CorrespondenceAnalysis(View):
         """The state in plain words."""
         shown = self._latest
         if not isinstance(shown, MarkedPictures):
-            return f"CorrespondenceAnalysis: {self.status}"
+            return f"CorrespondenceAnalysis: {self.state_in_words()}"
         found = shown.result
         if found is None:
             return f"CorrespondenceAnalysis: {shown.words()}"

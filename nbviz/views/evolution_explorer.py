@@ -273,7 +273,7 @@ class EvolutionExplorer(View):
         """The state in plain words."""
         picture = self._latest
         if not isinstance(picture, EvolutionPicture):
-            return f"EvolutionExplorer: {self.status}"
+            return f"EvolutionExplorer: {self.state_in_words()}"
         maps = picture.evolution
         what = (
             f"{self.layer} over {len(maps.names)} epochs"

@@ -159,7 +159,7 @@ class GateSaturation(View):
         """The state in plain words."""
         found = self._latest
         if not isinstance(found, Saturation):
-            return f"GateSaturation: {self.status}"
+            return f"GateSaturation: {self.state_in_words()}"
         parts = []
         for gate in found.gates:
             rows = _rows(found, gate)

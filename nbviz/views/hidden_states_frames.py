@@ -5,16 +5,19 @@ The other half is js/src/views/hidden_states/meta.ts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from nbviz.methods.annotation_enrichment import Enrichment
+from nbviz.methods.cell_selection import CellSelection
+from nbviz.methods.state_corpus import StateCorpus
+from nbviz.methods.state_intervention import Intervention
+from nbviz.methods.state_matching import Matches
 from nbviz.methods.state_track import StateTrack
 from nbviz.views.frames import Frame
-
-if TYPE_CHECKING:
-    from nbviz.views.hidden_states import StatesPicture
+from nbviz.views.track_frames import pack_track
 
 LETTERS = (16, 48)
 """Steps before a match, and steps in all, in a row of matches: where tokens are characters."""
@@ -27,32 +30,50 @@ MOST_CATEGORIES = 20
 MOST_ROWS = 12
 
 
+@dataclass(frozen=True, eq=False)
+class StatesPicture:
+    """One picture of the view.
+
+    Attributes
+    ----------
+    track : StateTrack
+        The states that are drawn.
+    selection : CellSelection
+        Cells selected, numbered as drawn.
+    matches : Matches or None
+    corpus : StateCorpus or None
+        What was searched.
+    annotations, corpus_annotations : dict of str to array
+        Of the text and of the corpus.
+    enriched : dict of str to Enrichment
+    intervention : Intervention or None
+    searching : str
+        What is still to come, in words.
+    """
+
+    track: StateTrack
+    selection: CellSelection
+    matches: Matches | None = None
+    corpus: StateCorpus | None = None
+    annotation: str = ""
+    annotations: dict[str, np.ndarray] | None = None
+    corpus_annotations: dict[str, np.ndarray] | None = None
+    enriched: dict[str, Enrichment] = field(default_factory=dict)
+    intervention: Intervention | None = None
+    in_text: bool = True
+    searching: str = ""
+    notes: tuple[str, ...] = ()
+
+
 def encode_track(track: StateTrack) -> dict[str, Any]:
-    """The states that are drawn, for the trait ``track``: cell-major levels, expected tokens, loss."""
-    meta = {
-        "key": track.key,
-        "first": track.first,
-        "steps": len(track.levels),
-        "total": track.total,
-        "tokens": track.tokens,
-        "layers": [{"name": x.name, "from": x.start, "cells": x.cells} for x in track.layers],
-        "quantity": track.quantity,
-        "signed": track.signed,
-        "scale": track.scale,
-        "boundaries": [int(s) - track.first for s in track.starts if 0 < s - track.first < len(track.levels)],
-        "best": track.next_ids.shape[1],
-    }
-    arrays: list[np.ndarray] = [
-        np.ascontiguousarray(track.levels.T),
+    """The states that are drawn, for the trait ``track``: levels, expected tokens, loss."""
+    return pack_track(
+        track,
         track.next_ids.astype(np.uint16),
         np.round(255 * track.next_shares).astype(np.uint8),
         track.loss.astype(np.float32),
-    ]
-    return {
-        "meta": meta,
-        "dtypes": [a.dtype.name for a in arrays],
-        "buffers": [np.ascontiguousarray(a).data.cast("B") if a.size else b"" for a in arrays],
-    }
+        best=track.next_ids.shape[1],
+    )
 
 
 def encode_picture(picture: StatesPicture, symbols: list[str]) -> Frame:

@@ -289,7 +289,7 @@ class InvarianceExplorer(View):
         """The state in plain words."""
         shown = self._latest
         if not isinstance(shown, ExplorerPicture):
-            return f"InvarianceExplorer: {self.status}"
+            return f"InvarianceExplorer: {self.state_in_words()}"
         curves = shown.curves
         known = _known(curves)
         low, high = curves.values.min(), curves.values.max()

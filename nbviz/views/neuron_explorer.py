@@ -325,7 +325,7 @@ class NeuronExplorer(View):
         """The state in plain words."""
         picture = self._latest
         if not isinstance(picture, NeuronPicture):
-            return f"NeuronExplorer: {self.status}"
+            return f"NeuronExplorer: {self.state_in_words()}"
         text = (
             f"NeuronExplorer: {self.layer}, {len(picture.units.units)} units"
             f" ({len(picture.units.dead)} dead left out), {len(picture.rows):,} samples"

@@ -197,7 +197,7 @@ class ReceptiveField(View):
         """The state in plain words."""
         found = self._latest
         if not isinstance(found, RandomPatches):
-            return f"ReceptiveField: {self.status}"
+            return f"ReceptiveField: {self.state_in_words()}"
         text = f"ReceptiveField: {found.layer}, unit {found.unit}: "
         height, width = found.theoretical.size
         is_signal = found.theoretical.image[0] == 1

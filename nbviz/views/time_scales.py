@@ -5,8 +5,7 @@ The other half is js/src/views/time_scales.ts.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,37 +20,12 @@ from nbviz.methods.recurrent_tokens import Given
 from nbviz.methods.state_intervention import held
 from nbviz.methods.time_scales import TimeScales as Mean
 from nbviz.methods.time_scales import time_scales_steps
-from nbviz.methods.typo import Typo, one_sequence, replaced, typo_of
+from nbviz.methods.typo import Typo, one_sequence, other_token, retyped, shown_tokens, typo_of
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
-from nbviz.views.time_scales_frames import encode_picture
+from nbviz.views.time_scales_frames import TimeScalesPicture, encode_picture
 
 MOST_TOKENS = 20_000
-
-
-@dataclass(frozen=True, eq=False)
-class TimeScalesPicture:
-    """One picture of the view.
-
-    Attributes
-    ----------
-    tokens : list of str
-        The text as it was given.
-    typo : Typo
-    mean : Mean or None
-        Over many typos, where asked for; of some of them while the others run.
-    bracket : BracketMemory or None
-        The other experiment, where asked for.
-    off : list of (str, int)
-        Cells switched off in it: layer, and number within it.
-    """
-
-    tokens: list[str]
-    typo: Typo
-    mean: Mean | None = None
-    bracket: BracketMemory | None = None
-    off: tuple[tuple[str, int], ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 class TimeScales(View):
@@ -175,9 +149,9 @@ class TimeScales(View):
         network = self._model()
         given = self._sequence(params.text)
         plain = yield from self._plain_states(given, params.text)
-        token = params.replacement or _other(given, params.position)
+        token = params.replacement or other_token(given, params.position)
         changed = yield from result_of(
-            states_steps(network, *_changed(network, given, params.position, token))
+            states_steps(network, retyped(network, given, params.position, token).values)
         )
         typo = typo_of(
             plain,
@@ -187,10 +161,10 @@ class TimeScales(View):
             normalise=params.normalise,
             horizon=params.horizon,
         )
-        tokens = _tokens(given)
-        picture = TimeScalesPicture(
-            tokens, _named(typo, tokens, token), notes=plain.notes, mean=None, bracket=None
-        )
+        tokens = shown_tokens(given)
+        # As they are displayed, also where the model has no way to spell them.
+        typo = replace(typo, original=tokens[params.position], replacement=token)
+        picture = TimeScalesPicture(tokens, typo, notes=plain.notes)
         if params.experiment == "typo" and params.average:
             key: tuple[Any, ...] = (params.source, params.normalise, params.horizon, params.trials)
             steps = time_scales_steps(
@@ -206,7 +180,7 @@ class TimeScales(View):
         elif params.experiment == "bracket":
             clamp = held(plain, params.off, params.held)
             off = tuple((name, cell) for name, cells in clamp.items() for cell in cells)
-            picture = _with(picture, off=off)
+            picture = replace(picture, off=off)
             key = (params.opening, params.closing, params.length, params.contexts, off, params.held)
             steps = bracket_memory_steps(
                 network,
@@ -226,18 +200,26 @@ class TimeScales(View):
         """Pictures with what ``steps`` find; kept, as long as nothing that it depends on changes."""
         kept = self._kept.get(name)
         if kept is not None and kept[0] == key:
-            yield Result(_with(picture, **{name: kept[1]}))
+            yield Result(_with(picture, name, kept[1]))
             return
         if name == "mean":
             yield Preview(picture)
-        for event in steps:
+        for event in self._about_corpus(steps):
             if isinstance(event, Progress):
                 yield event
-            elif isinstance(event, Preview):
-                yield Preview(_with(picture, **{name: event.value}))
-            else:
+                continue
+            if isinstance(event, Result):
                 self._kept[name] = (key, event.value)
-                yield Result(_with(picture, **{name: event.value}))
+            yield type(event)(_with(picture, name, event.value))
+
+    def _about_corpus(self, steps: Steps) -> Steps:
+        """``steps``; an error says that it is the corpus, not the text on show, that does not do."""
+        try:
+            yield from steps
+        except ValueError as error:
+            if self._corpus is None:
+                raise
+            raise ValueError(f"corpus: {error}") from error
 
     def _state(self, params: SimpleNamespace) -> tuple[Any, ...]:
         text = params.text if self._corpus is None else None
@@ -300,7 +282,7 @@ class TimeScales(View):
         """The state in plain words."""
         picture = self._latest
         if not isinstance(picture, TimeScalesPicture):
-            return f"TimeScales: {self.status}"
+            return f"TimeScales: {self.state_in_words()}"
         if picture.bracket is not None:
             found = picture.bracket
             text = (
@@ -316,7 +298,7 @@ class TimeScales(View):
         which = (
             f"{picture.typo.original!r} → {picture.typo.replacement!r} at step {picture.typo.position}"
             if picture.mean is None
-            else f"mean of {picture.mean.trials} typos"
+            else f"mean of {picture.mean.trials} typos at {picture.mean.n_positions} positions"
         )
         each = ", ".join(f"{name} {tau:.1f}" for name, tau in zip(what.layers, what.tau, strict=True))
         return f"TimeScales: {which}; τ of {what.source} states in tokens: {each}"
@@ -327,36 +309,6 @@ class TimeScales(View):
         self.specimen = {}
 
 
-def _with(picture: TimeScalesPicture, **changes: Any) -> TimeScalesPicture:
-    return TimeScalesPicture(**{**picture.__dict__, **changes})
-
-
-def _named(typo: Typo, tokens: list[str], replacement: str) -> Typo:
-    """With the tokens as they are displayed, also where the model has no way to spell them."""
-    return Typo(**{**typo.__dict__, "original": tokens[typo.position], "replacement": replacement})
-
-
-def _tokens(given: Given) -> list[str]:
-    assert given.values is not None
-    return given.tokens or [str(int(i)) for i in given.values]
-
-
-def _other(given: Given, position: int) -> str:
-    """The most frequent letter, or else token, of the text that does not stand at ``position``."""
-    tokens = _tokens(given)
-    here = tokens[position] if position < len(tokens) else ""
-    counts = Counter(token for token in tokens if token != here)
-    words = Counter({token: n for token, n in counts.items() if token.strip().isalnum()})
-    return (words or counts or Counter([here])).most_common(1)[0][0]
-
-
-def _changed(network: Network, given: Given, position: int, token: str) -> tuple[Any]:
-    known: Any = token
-    if network.tokenizer is None:
-        try:
-            known = int(token)
-        except ValueError:
-            raise ValueError(
-                f"the model has no tokenizer: {token!r} is no token id, a whole number is wanted"
-            ) from None
-    return (replaced(network, given, position, known).values,)
+def _with(picture: TimeScalesPicture, name: str, found: Mean | BracketMemory) -> TimeScalesPicture:
+    """The picture with the mean or the bracket, and what is to be told about it."""
+    return replace(picture, **{name: found}, notes=(*picture.notes, *found.notes))  # type: ignore[arg-type]

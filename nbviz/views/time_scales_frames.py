@@ -6,17 +6,42 @@ The other half is js/src/views/time_scales/meta.ts.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nbviz.methods.bracket_memory import BracketMemory
+from nbviz.methods.time_scales import TimeScales as Mean
+from nbviz.methods.typo import Typo
 from nbviz.views.frames import Frame
 
-if TYPE_CHECKING:
-    from nbviz.views.time_scales import TimeScalesPicture
-
 MOST_EXAMPLES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class TimeScalesPicture:
+    """One picture of the view.
+
+    Attributes
+    ----------
+    tokens : list of str
+        The text as it was given.
+    typo : Typo
+    mean : Mean or None
+        Over many typos, where asked for; of some of them while the others run.
+    bracket : BracketMemory or None
+        The other experiment, where asked for.
+    off : list of (str, int)
+        Cells switched off in it: layer, and number within it.
+    """
+
+    tokens: list[str]
+    typo: Typo
+    mean: Mean | None = None
+    bracket: BracketMemory | None = None
+    off: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def encode_picture(picture: TimeScalesPicture) -> Frame:
@@ -42,6 +67,7 @@ def encode_picture(picture: TimeScalesPicture) -> Frame:
     if mean is not None:
         meta["mean"] = {
             "trials": mean.trials,
+            "positions": mean.n_positions,
             "steps": mean.relative.shape[1],
             "tau": [_number(tau) for tau in mean.tau],
             "interval": [[_number(low), _number(high)] for low, high in mean.tau_interval],

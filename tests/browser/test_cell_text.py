@@ -141,6 +141,20 @@ def test_another_annotation_and_measure_sort_the_cells(cells):
     cells.expect_kernel("view.sort_by == '' and view.status == 'done' and view.order[:3] == [0, 1, 2]")
 
 
+def test_a_held_out_text_without_the_annotation_is_told_and_no_score_is_claimed(notebook):
+    page = notebook(
+        [OPEN[0], OPEN[1].replace("held_out=source[1000:]", "held_out='x = 1\\ny = 2\\n'")],
+        size=(1200, 1000),
+    )
+    page.page.wait_for_selector(".nbviz-celltext-view[data-status=done]", timeout=90_000)
+    page.page.wait_for_timeout(300)
+    facts = page.page.locator(".nbviz-facts").inner_text()
+    assert "'inside parentheses' cannot be scored on the held-out text (it is false at every step" in facts
+    assert "held-out steps" not in facts
+    assert page.kernel("view.scores.held_out.get('inside parentheses')") == "None"
+    assert page.ink(sheet(page)) > 0
+
+
 def test_cells_are_linked_with_the_lines_of_hidden_states(notebook):
     page = notebook(
         [
@@ -209,7 +223,8 @@ def test_5000_characters_are_recoloured_within_a_frame(notebook):
     page.page.wait_for_selector(".nbviz-celltext-view[data-status=done]", timeout=60_000)
     page.page.wait_for_timeout(500)
     assert page.kernel("view.track['meta']['steps']") == "5000"
-    assert page.page.locator(".nbviz-celltext-scroller").evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    scroller = page.page.locator(".nbviz-celltext .nbviz-scroller")
+    assert scroller.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
     spent = page.page.evaluate(
         """async () => { const canvas = document.querySelector('.nbviz-celltext-page'); const out = [];
             const context = canvas.getContext('2d'); canvas.focus();

@@ -191,6 +191,29 @@ def test_dark_theme_narrow_page_and_no_errors(states, shoot):
     assert states.widget_errors() == []
 
 
+def test_the_dict_of_characters_and_what_is_said_about_the_model_and_the_text(notebook, shoot):
+    page = notebook(
+        [
+            "import nbviz, warnings\nwarnings.simplefilter('ignore')\n"
+            "net = nbviz.zoo.load('python-char-lstm')",
+            "ids = {c: net.tokenizer(c)[0] for c in 'abcdefgh()= '}\n"
+            "view = nbviz.HiddenStates(nbviz.Network(net.module, tokenizer=ids, class_names=['a', 'b']),"
+            " 'a = bad(cafe)', height=300)\nview",
+        ],
+        size=(900, 900),
+    )
+    page.page.wait_for_selector(".nbviz-states-view[data-status=done]", timeout=60_000)
+    note = "class_names has 2 names, and the model gives 97 outputs"
+    assert page.page.locator(".nbviz-facts").inner_text().count(note) == 1
+    page.execute("view.text = 'a = x'")
+    page.page.wait_for_selector(".nbviz-problem")
+    assert "unknown character 'x' at position 4" in page.page.locator(".nbviz-problem").inner_text()
+    assert page.ink(lines(page)) > 0  # the last good picture
+    page.execute("view.text = 'cafe'")
+    page.expect_kernel("view.status == 'done' and view.states.tokens == list('cafe')")
+    shoot(page.page, "hidden-states-notes")
+
+
 @pytest.mark.timing
 def test_a_redraw_of_512_cells_stays_within_a_frame(notebook):
     """Hover and threshold redraw only what is selected; the many quiet lines are kept."""

@@ -152,6 +152,26 @@ def test_text_is_edited(times):
     times.expect_kernel("view.status == 'done' and view.result.distance.shape == (2, 1)")
 
 
+def test_a_mean_over_a_short_text_tells_or_refuses(notebook, shoot):
+    page = notebook(
+        [OPEN[0], "view = nbviz.TimeScales(net, text[:24], average=True, trials=50)\nview"], size=(900, 900)
+    )
+    page.page.wait_for_selector(".nbviz-times-view[data-status=done]", timeout=90_000)
+    page.page.wait_for_timeout(300)
+    facts = page.page.locator(".nbviz-facts").inner_text()
+    assert "mean of 50 typos at 6 positions" in facts
+    assert "only 6 positions of the text" in facts
+    shoot(page.page, "time-scales-short")
+    ink = page.ink(strip(page))
+    page.execute("view.text = text[:12]")
+    page.page.wait_for_selector(".nbviz-problem")
+    assert "room at 3 positions, and 5 or more are wanted" in page.page.locator(".nbviz-problem").inner_text()
+    assert page.ink(strip(page)) > 0.2 * ink
+    page.page.get_by_role("button", name="Average over 50 typos").click()
+    page.expect_kernel("view.average is False and view.status == 'done' and view.mean is None")
+    assert page.page.locator(".nbviz-problem").count() == 0
+
+
 def test_average_bracket_themes_and_narrow(times, shoot):
     shoot(times.page, "time-scales-light")
     times.page.get_by_role("button", name="Average over 200 typos").click()
@@ -160,6 +180,8 @@ def test_average_bracket_themes_and_narrow(times, shoot):
     times.expect_kernel("view.source == 'cell' and view.status == 'done'", timeout=90)
     times.page.wait_for_timeout(400)
     assert times.page.locator(".nbviz-curves-band").count() == 2
+    facts = times.page.locator(".nbviz-facts").inner_text()
+    assert f"mean of 200 typos at {times.kernel('view.mean.n_positions')} positions" in facts
     tau = times.kernel("f'{view.mean.tau[0]:.1f}'").strip("'")
     assert tau in times.page.locator(".nbviz-times-taus tbody").inner_text()
     assert "τ₁" in times.page.locator(".nbviz-curves-chart").text_content()

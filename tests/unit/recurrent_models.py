@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from nbviz.methods.recurrent import States
+
 SEQUENCE = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 CELL = {"LSTM": nn.LSTMCell, "GRU": nn.GRUCell, "RNN": nn.RNNCell}
 
@@ -120,3 +122,13 @@ def by_hand(module, signal, prefix="", state=None, held=None):
             outputs.append(found[name]["hidden"])
         inputs = np.concatenate(outputs, 1)
     return found
+
+
+def every_source(found: States):
+    return [(name, layer) for layer in found.layers for name in found.names(layer)]
+
+
+def difference(one: States, other: States) -> float:
+    """The largest difference of any state of any layer."""
+    assert every_source(one) == every_source(other)
+    return max(float(np.abs(one.source(*at) - other.source(*at)).max()) for at in every_source(one))

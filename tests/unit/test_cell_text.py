@@ -165,6 +165,28 @@ def test_no_baseline_is_guessed_and_the_view_says_so(show, network):
     assert 0.5 <= given.scores.best.baseline <= 1
 
 
+@pytest.mark.parametrize(
+    ("sort_by", "held_out", "said"),
+    [
+        ("inside", None, "no held-out text was given"),
+        ("inside", "abcabc", "cannot be scored on the held-out text (it is false at every step of it)"),
+        ("letter = (", "abcabc", "the held-out text has no step where 'letter' is '('"),
+        ("own", "ab(c)", "'own' is not known of the held-out text (an array belongs to the text"),
+    ],
+)
+def test_why_there_is_no_score_on_a_held_out_text(show, network, sort_by, held_out, said):
+    known = {name: lambda text, name=name: notes(text)[name] for name in ("inside", "letter")}
+    known["own"] = inside(TEXT)
+    view = show(network, TEXT, annotations=known, held_out=held_out, sort_by=sort_by)
+    assert view.scores.best is not None
+    assert sort_by not in view.scores.held_out
+    told = [note for note in view.latest().notes if "held-out" in note]
+    assert len(told) == 1
+    assert said in told[0]
+    assert told[0].endswith("the scores are those of the text on which the best cell was chosen")
+    assert view.encode(view.latest()).meta["best"]["heldOut"] is False
+
+
 def test_cell_and_pinned_follow_one_another(show, network):
     view = show()
     view.cell = 4
@@ -303,7 +325,7 @@ def test_annotations_that_cannot_be_scored_are_left_out_with_a_reason():
     assert list(text.labels) == ["good"]
     assert text.left_out == {
         "constant": "it is 1 at every step of this text",
-        "gaps": "it is NaN or infinite at some steps",
+        "gaps": "it is NaN or infinite at 36 of 40 steps",
         "names": "it has more than 20 categories",
         "short": "it has 3 values for 40 steps",
     }

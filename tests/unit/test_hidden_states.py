@@ -6,11 +6,14 @@ import torch
 import traitlets as t
 from torch import nn
 
+import nbviz
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states as states_of
 from nbviz.methods.state_matching import match_states
+from nbviz.views.cell_text import CellText
 from nbviz.views.hidden_states import HiddenStates
+from nbviz.views.time_scales import TimeScales
 
 TEXT = "abba(cab)ba(acab)cc(b)aab"
 LETTERS = "abc()"
@@ -262,6 +265,12 @@ def test_bad_text(network, text, error, message):
         HiddenStates(network, text)
 
 
+@pytest.mark.parametrize("view", [HiddenStates, CellText, TimeScales])
+def test_a_network_of_pictures_is_refused_whatever_it_is_to_read(view):
+    with pytest.raises(ModelError, match=r"no recurrent layer.*Conv2d.*OcclusionPainter"):
+        view(nbviz.zoo.load("mnist-cnn"), "some text")
+
+
 def test_a_model_without_recurrent_layers_is_refused():
     with pytest.raises(ModelError, match="recurrent"):
         HiddenStates(nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2)), [0, 1])
@@ -312,6 +321,12 @@ def test_an_annotation_of_wrong_length_is_refused(network):
     view = HiddenStates(network, TEXT, annotations={"x": lambda text: [1, 2]}, executor="inline")
     assert "25 characters" in str(view.error)
     view.close()
+
+
+def test_a_closed_view_says_so(show):
+    view = show()
+    view.close()
+    assert repr(view) == view.summary() == "HiddenStates: closed"
 
 
 def test_summary_in_words(show):

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from nbviz.core.advice import wanted_input
 from nbviz.core.capture import capture
 from nbviz.core.errors import ModelError
-from nbviz.core.inputs import copies, describe, first_of, wanted_input
+from nbviz.core.inputs import copies, describe, first_of
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
 from nbviz.core.transforms import PixelTransform

@@ -192,9 +192,21 @@ def test_the_mean_reports_and_previews():
 
 
 def test_a_short_text_shortens_the_horizon():
-    found = time_scales(Lm(), np.arange(11), n_trials=3, horizon=300)
-    assert found.relative.shape == (2, 6)
-    assert found.context == 5
+    found = time_scales(Lm(), np.arange(44) % 11, n_trials=3, horizon=300)
+    assert found.relative.shape == (2, 23)
+    assert found.context == 11
+
+
+def test_a_mean_over_few_positions_is_refused_or_told():
+    text = np.arange(44) % 11
+    with pytest.raises(ValueError, match=r"16 tokens: .* room at 4 positions, and 5 or more .*corpus="):
+        time_scales(Lm(), text[:16], n_trials=50)
+    found = time_scales(Lm(), text[:17], n_trials=50)
+    assert set(found.positions) == {4, 5, 6, 7, 8}  # with 4 tokens before it and 8 after it
+    assert found.n_positions == 5
+    assert "50 typos are at only 5 positions" in found.notes[0]
+    assert time_scales(Lm(), np.arange(300) % 11, n_trials=50, horizon=40).notes == ()
+    assert time_scales(Lm(), np.arange(300) % 11, n_trials=3, horizon=40).notes == ()
 
 
 def test_time_constants():

@@ -185,7 +185,7 @@ def test_summaries(show):
     assert "'f' → 'g' at step 7" in view.summary()
     assert "rnn.1" in view.summary()
     view.average, view.trials = True, 10
-    assert "mean of 10 typos" in view.summary()
+    assert f"mean of 10 typos at {view.mean.n_positions} positions" in view.summary()
     view.experiment, view.length, view.off = "bracket", 6, [0, 1, 2]
     assert "without 3 cells" in view.summary()
 
@@ -214,6 +214,43 @@ def test_bad_input(show, network):
     assert "stays open" in str(view.error)
     view.length, view.off = 6, [400]
     assert "cell 400 does not exist" in str(view.error)
+
+
+def test_a_mean_says_how_many_positions_it_is_over(show, network):
+    view = show(corpus=TEXT * 6, average=True, trials=15, horizon=20)
+    assert view.encode(view.latest()).meta["mean"]["positions"] == len(set(view.mean.positions.tolist()))
+    short = show(network, TEXT[:20], average=True, trials=60)
+    assert "at only 5 positions of the text" in short.latest().notes[-1]
+    assert "at only 5 positions" in short.encode(short.latest()).meta["notes"][-1]
+    view = show(network, TEXT[:12], average=True)
+    assert "room at 3 positions, and 5 or more" in str(view.error)
+    assert view.frame["meta"]["position"] == 3  # the typo itself is shown
+    view.average = False
+    assert view.error is None
+
+
+@pytest.mark.parametrize(
+    ("corpus", "message"),
+    [
+        ("", "corpus: there are no tokens"),
+        ("a", "corpus: the text has one token"),
+        ("abcab", "corpus: the text has 5 tokens.*room at 2 positions"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "corpus: all tokens of the text are the same"),
+        ("abcxabc", "corpus: .*does not know the character 'x' at position 3"),
+    ],
+)
+def test_a_corpus_that_is_too_small_is_named(show, corpus, message):
+    view = show(corpus=corpus, average=True)
+    with pytest.raises(ValueError, match=message):
+        view.wait()
+
+
+def test_few_brackets_are_told(show):
+    view = show(experiment="bracket", corpus=TEXT * 3, length=8)
+    found = view.result
+    assert len(found.starts) < 5
+    assert f"only {len(found.starts)} passages" in view.latest().notes[-1]
+    assert show(experiment="bracket", corpus=TEXT * 8, length=8).latest().notes == ()
 
 
 def test_closing_lets_go_of_everything(show, network):

@@ -435,13 +435,29 @@ def test_every_view_of_a_model_says_which_network_it_shows(module):
     """Else nobody notes that its model has changed."""
     for cls in vars(module).values():
         if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
-            source = inspect.getsource(cls)
+            parts = [c for c in cls.__mro__ if c.__module__.startswith("nbviz.views.") and c is not View]
+            source = "".join(map(inspect.getsource, parts))
             assert (
                 cls is View
                 or "Network" not in source
                 or "self._network" in source
                 or "shown_network" in source
             )
+
+
+@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
+def test_every_view_without_a_picture_says_what_it_is_about(module):
+    """Such as that it is closed: its status is still that of the last picture."""
+
+    class Closed:
+        _latest, status, layer = None, "done", ""
+
+        def state_in_words(self):
+            return "closed"
+
+    for cls in vars(module).values():
+        if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
+            assert cls.summary(Closed()).endswith(": closed"), cls
 
 
 def test_the_check_of_docstrings_sees_the_traits_there_are():

@@ -27,6 +27,17 @@ export type Control =
       disabled?: boolean;
     };
 
+/** Options that are called what they are; `none` is what to call the empty one. */
+export function choices(values: string[], none?: string): { value: string; label: string }[] {
+  const named = values.map((value) => ({ value, label: value }));
+  return none === undefined ? named : [{ value: "", label: none }, ...named];
+}
+
+/** The controls that there are now. */
+export function present(controls: (Control | false | null | undefined)[]): Control[] {
+  return controls.filter(Boolean) as Control[];
+}
+
 interface Props {
   controls: Control[];
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type

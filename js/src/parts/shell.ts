@@ -48,6 +48,15 @@ export interface Shell {
   renderBelow: (node: ComponentChild) => void;
 }
 
+/** A control that does something and holds no value: for `local`. */
+export const acts = (action: () => void) => ({ get: () => false, set: action });
+
+/** Facts about a picture, and what is to be known about its model, each once. */
+export function withNotes(facts: Fact[], notes: string[]): Fact[] {
+  const said = new Set(facts.map(({ text }) => text));
+  return [...facts, ...notes.filter((text) => !said.has(text)).map((text) => ({ text }))];
+}
+
 function part(parent: HTMLElement, className: string): HTMLElement {
   const element = document.createElement("div");
   element.className = className;
@@ -112,7 +121,7 @@ export function createShell(
         problem: model.get("problem") ?? {},
         elapsed: Number(model.get("elapsed")),
         link,
-        facts: options.facts(),
+        facts: withNotes(options.facts(), model.get("model_notes") ?? []),
         limits: options.limits,
         changed: model.get("model_changed") === true,
         canSave: stage.querySelector("canvas") !== null,

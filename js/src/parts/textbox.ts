@@ -1,4 +1,8 @@
 // A text to be typed over. Every keystroke asks for a new picture; the newest wins.
+import type { AnyModel } from "@anywidget/types";
+import type { Control } from "./controls";
+import css from "./textbox.css";
+import { addStyle } from "./theme";
 
 export function createTextBox(
   label: string,
@@ -20,5 +24,41 @@ export function createTextBox(
     set(text: string) {
       if (box !== (box.getRootNode() as Document | ShadowRoot).activeElement) box.value = text;
     },
+  };
+}
+
+/** The text that a network reads, in a box above the picture that a button opens: the trait `text`. */
+export function createTextEditor(
+  { root, stage }: { root: HTMLElement; stage: HTMLElement },
+  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+  model: AnyModel<any>,
+  signal: AbortSignal,
+  onText: (text: string) => void,
+) {
+  const text = createTextBox("Text that the network reads", String(model.get("text") ?? ""), signal, onText);
+  text.box.className = "nbviz-textbox";
+  text.box.hidden = true;
+  root.insertBefore(text.box, stage.parentElement);
+  addStyle(root, css);
+  const onChange = () => text.set(String(model.get("text")));
+  model.on("change:text", onChange);
+  signal.addEventListener("abort", () => model.off("change:text", onChange));
+  return {
+    isOpen: () => !text.box.hidden,
+    toggle() {
+      text.box.hidden = !text.box.hidden;
+      if (!text.box.hidden) text.box.focus();
+    },
+  };
+}
+
+/** The button that opens it; `shows` says what follows as one types. */
+export function editControl(shows: string, isOpen: boolean): Control {
+  return {
+    kind: "button",
+    name: "edit",
+    label: "Edit text",
+    tip: `Type another text: the ${shows} follow as you type`,
+    pressed: isOpen,
   };
 }

@@ -95,6 +95,12 @@ export function watchTheme(root: HTMLElement, signal: AbortSignal, onChange?: (t
   measure();
 }
 
+/** The theme's colours by name, as CSS has them: `read("muted")`. */
+export function cssColours(root: HTMLElement): (name: string) => string {
+  const style = getComputedStyle(root);
+  return (name) => style.getPropertyValue(`--nbviz-${name}`).trim();
+}
+
 /** Put `css` once into the document or shadow root that holds `root` (or into `root`, while it is in neither). */
 export function addStyle(root: HTMLElement, css: string): void {
   const node = root.getRootNode();

@@ -2,24 +2,24 @@
 // The other half is nbviz/views/cell_text.py.
 import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
-import { typedArray } from "../channel";
 import { divergingRamp, type Ramp, toCss } from "../parts/colours";
 import { legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
-import { createTextBox } from "../parts/textbox";
-import { addStyle } from "../parts/theme";
+import { acts, createShell } from "../parts/shell";
+import tableCss from "../parts/table.css";
+import { createTextEditor } from "../parts/textbox";
+import { addStyle, cssColours } from "../parts/theme";
+import { createLive, createTip } from "../parts/tip";
+import { type Track, toGlobal, toShown, valueAt } from "../parts/track";
 import { controlsOf, factsOf, LIMITS } from "./cell_text/controls";
-import { drawnCell, type Scores, type Shown, scoresOf, type TextSpecimen } from "./cell_text/meta";
+import { type Scores, scoresOf, type TextSpecimen, trackOf } from "./cell_text/meta";
 import { createPage, type PageState } from "./cell_text/page";
 import { Side } from "./cell_text/side";
 import css from "./cell_text/style.css";
-import { shareOf, type TrackMeta, toGlobal } from "./hidden_states/track";
 
 // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
 function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
-  let shown: Shown | null = null;
+  let shown: Track | null = null;
   let scores: Scores | null = null;
-  let isEditing = false;
   let sides = 0;
   let ramp: Ramp = textRamp(false, true);
   let colours: string[] = [];
@@ -31,13 +31,12 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     editable: false,
     ...model.get("specimen"),
   });
-  const acts = (action: () => void) => ({ get: () => false, set: action });
-  const drawn = () => (shown ? drawnCell(shown, Number(model.get("cell"))) : -1);
+  const drawn = () => (shown ? toShown(shown.meta, Number(model.get("cell"))) : -1);
 
   const shell = createShell(model, el, signal, {
     label: "Text coloured by the state of one cell",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), shown, scores, isEditing),
+    controls: () => controlsOf(specimen(), shown, scores, editor.isOpen()),
     facts: () => factsOf(shown, scores),
     onFrame(frame) {
       scores = scoresOf(frame.meta, frame.arrays);
@@ -48,32 +47,14 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       cell: { get: () => Number(model.get("cell")), set: (value) => toCell(value) },
       previous: acts(() => step(-1)),
       next: acts(() => step(1)),
-      edit: acts(() => {
-        isEditing = !isEditing;
-        text.box.hidden = !isEditing;
-        if (isEditing) text.box.focus();
-      }),
+      edit: acts(() => editor.toggle()),
     },
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-celltext-view");
-  for (const sheet of [legendCss, css]) addStyle(root, sheet);
-  const text = createTextBox(
-    "Text that the network reads",
-    String(model.get("text") ?? ""),
-    signal,
-    (value) => channel.set({ text: value, position: 0 }),
-  );
-  text.box.className = "nbviz-celltext-text";
-  text.box.hidden = true;
-  root.insertBefore(text.box, stage.parentElement);
-  const tip = document.createElement("div");
-  tip.className = "nbviz-celltext-tip";
-  tip.hidden = true;
-  const live = document.createElement("div");
-  live.className = "nbviz-hidden";
-  live.setAttribute("aria-live", "polite");
-  root.append(live);
+  for (const sheet of [legendCss, tableCss, css]) addStyle(root, sheet);
+  const editor = createTextEditor(shell, model, signal, (value) => channel.set({ text: value, position: 0 }));
+  const say = createLive(root);
   const page = createPage(stage, {
     signal,
     label:
@@ -83,7 +64,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onStep: tell,
     onCell: (by) => (typeof by === "number" ? step(by) : jump(by)),
   });
-  stage.append(tip);
+  const tip = createTip(stage, "nbviz-celltext-tip");
 
   /** Cells as the list has them, as drawn. */
   const order = (): ArrayLike<number> =>
@@ -98,7 +79,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function toDrawn(cell: number): void {
-    if (shown && cell >= 0) toCell(toGlobal(shown.meta as TrackMeta, cell));
+    if (shown && cell >= 0) toCell(toGlobal(shown.meta, cell));
   }
 
   function step(by: number): void {
@@ -115,21 +96,20 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function tell(at: number | null, x: number, y: number, isKeyboard: boolean): void {
     const cell = drawn();
-    tip.hidden = at === null || cell < 0;
-    if (!shown || at === null || cell < 0) return;
-    const { meta, levels } = shown;
-    const value = shareOf(levels[cell * meta.steps + at], meta.signed) * meta.scale;
+    if (!shown || at === null || cell < 0) {
+      tip.hide();
+      return;
+    }
+    const { meta } = shown;
     const token = meta.tokens[at].replace("\n", "end of line").replace("\t", "tab");
-    let words = `“${token}”, step ${meta.first + at}: ${meta.quantity} = ${value.toFixed(2)}`;
+    let words = `“${token}”, step ${meta.first + at}: ${meta.quantity} = ${valueAt(shown, cell, at).toFixed(2)}`;
     const note = annotation();
     if (note) {
       const known = note.values[at];
       words += ` · ${note.name}: ${note.isBoolean ? (known ? "yes" : "no") : Number(known.toPrecision(4))}`;
     }
-    tip.textContent = words;
-    tip.style.left = `${Math.max(4, Math.min(x + 10, stage.clientWidth - 330))}px`;
-    tip.style.top = `${y > 40 ? y - 28 : y + 30}px`;
-    if (isKeyboard) live.textContent = words;
+    tip.show(words, Math.max(4, Math.min(x + 10, stage.clientWidth - 330)), y > 40 ? y - 28 : y + 30);
+    if (isKeyboard) say(words);
   }
 
   /** The annotation that sorts, where it is that of the steps shown. */
@@ -155,8 +135,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function pageState(): PageState | null {
     if (!shown) return null;
-    const style = getComputedStyle(root);
-    const read = (name: string) => style.getPropertyValue(`--nbviz-${name}`).trim();
+    const read = cssColours(root);
     return {
       shown,
       cell: drawn(),
@@ -191,31 +170,27 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function readTrack(): void {
-    const value = model.get("track");
-    if (!value?.meta) return;
-    const cells = value.meta.layers.reduce((n: number, layer: { cells: number }) => n + layer.cells, 0);
-    shown = { meta: value.meta, cells, levels: typedArray(value.buffers[0], "uint8") as Uint8Array };
-    tip.hidden = true;
+    const read = trackOf(model.get("track"));
+    if (!read) return;
+    shown = read;
+    tip.hide();
     recolour();
     shell.refresh();
   }
 
   const onHeight = () => root.style.setProperty("--nbviz-celltext-height", `${model.get("height")}px`);
   onHeight();
-  const onText = () => text.set(String(model.get("text")));
   const onCell = () => {
-    tip.hidden = true;
+    tip.hide();
     draw();
-    if (shown && drawn() >= 0) live.textContent = `cell ${model.get("cell")}`;
+    if (shown && drawn() >= 0) say(`cell ${model.get("cell")}`);
   };
   model.on("change:height", onHeight);
-  model.on("change:text", onText);
   model.on("change:cell", onCell);
   model.on("change:track", readTrack);
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(sides);
     model.off("change:height", onHeight);
-    model.off("change:text", onText);
     model.off("change:cell", onCell);
     model.off("change:track", readTrack);
   });

@@ -5,11 +5,14 @@ import { h } from "preact";
 import { classPalette, toCss } from "../parts/colours";
 import type { Control } from "../parts/controls";
 import { legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import type { Fact } from "../parts/status";
-import { addStyle } from "../parts/theme";
+import tableCss from "../parts/table.css";
+import { addStyle, cssColours } from "../parts/theme";
+import { createLive, createTip } from "../parts/tip";
 import { type GateMeta, nameOf, type Panel, panelsOf, percent } from "./gate_saturation/meta";
-import { createPlots, type PlotsState, type Spot } from "./gate_saturation/plots";
+import type { PlotsState, Spot } from "./gate_saturation/panels";
+import { createPlots } from "./gate_saturation/plots";
 import css from "./gate_saturation/style.css";
 import { Side, Words } from "./gate_saturation/words";
 
@@ -26,7 +29,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let meta: GateMeta | null = null;
   let panels: Panel[] = [];
   const pinned = (): number[] => model.get("pinned") ?? [];
-  const acts = (action: () => void) => ({ get: () => false, set: action });
 
   const shell = createShell(model, el, signal, {
     label: "How often the gates of each cell are open and closed",
@@ -36,7 +38,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onFrame(frame) {
       meta = frame.meta as GateMeta;
       panels = panelsOf(meta, frame.arrays[0] as Float32Array);
-      tip.hidden = true;
+      tip.hide();
       plots.reset();
       draw();
     },
@@ -46,11 +48,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-gates-view");
-  for (const sheet of [legendCss, css]) addStyle(root, sheet);
-  const live = document.createElement("div");
-  live.className = "nbviz-hidden";
-  live.setAttribute("aria-live", "polite");
-  root.append(live);
+  for (const sheet of [legendCss, tableCss, css]) addStyle(root, sheet);
+  const say = createLive(root);
   const plots = createPlots(stage, {
     signal,
     label:
@@ -63,10 +62,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onSelect: (cells, add) => pin(add ? toggled(cells) : cells),
     onClear: () => pin([]),
   });
-  const tip = document.createElement("div");
-  tip.className = "nbviz-gates-tip";
-  tip.hidden = true;
-  stage.append(tip);
+  const tip = createTip(stage, "nbviz-gates-tip");
 
   /** With Shift one cell is added or taken away, several are added. */
   function toggled(cells: number[]): number[] {
@@ -78,15 +74,16 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function pin(cells: number[]): void {
     channel.assign({ pinned: [...cells].sort((a, b) => a - b) });
     const shown = meta;
-    live.textContent =
-      shown && cells.length ? `selected: ${cells.map((c) => nameOf(shown, c)).join(", ")}` : "";
+    say(shown && cells.length ? `selected: ${cells.map((c) => nameOf(shown, c)).join(", ")}` : "");
     draw();
     shell.refresh();
   }
 
   function hover(spot: Spot | null, x: number, y: number): void {
-    tip.hidden = spot === null;
-    if (!spot || !meta) return;
+    if (!spot || !meta) {
+      tip.hide();
+      return;
+    }
     const { meta: panel, xy, cells } = panels[spot.panel];
     const [right, left] = [xy[2 * spot.point], xy[2 * spot.point + 1]];
     let others = -1;
@@ -95,9 +92,12 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const words =
       `${nameOf(meta, cells[spot.point])}, ${panel.label}: open ${percent(right)} of the time, ` +
       `closed ${percent(left)}${others > 0 ? `; ${others} more cells here` : ""}`;
-    tip.textContent = live.textContent = words;
-    tip.style.left = `${Math.max(4, Math.min(x + 12, stage.clientWidth - 306))}px`;
-    tip.style.top = `${Math.max(2, y + stage.scrollTop - 48)}px`;
+    say(words);
+    tip.show(
+      words,
+      Math.max(4, Math.min(x + 12, stage.clientWidth - 306)),
+      Math.max(2, y + stage.scrollTop - 48),
+    );
   }
 
   function colours(): string[] {
@@ -106,8 +106,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function plotsState(): PlotsState | null {
     if (!meta) return null;
-    const style = getComputedStyle(root);
-    const read = (name: string) => style.getPropertyValue(`--nbviz-${name}`).trim();
+    const read = cssColours(root);
     return {
       meta,
       panels,

@@ -1,45 +1,36 @@
 // Hidden states of a recurrent network: brush tokens, see which cells carry them, find where else they do.
 // The other half is nbviz/views/hidden_states.py.
 import type { AnyModel, Render } from "@anywidget/types";
-import { h, render } from "preact";
-import { type Frame, typedArray } from "../channel";
-import { classPalette, toCss } from "../parts/colours";
+import { h } from "preact";
+import type { Frame } from "../channel";
 import { legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
-import { createTextBox } from "../parts/textbox";
+import { acts, createShell } from "../parts/shell";
+import tableCss from "../parts/table.css";
+import { createTextEditor } from "../parts/textbox";
 import { addStyle } from "../parts/theme";
+import { createLive, createTip } from "../parts/tip";
+import { cellName, snapped, toGlobal, toShown, valueAt } from "../parts/track";
 import { controlsOf, factsOf, LIMITS } from "./hidden_states/controls";
+import { keyed } from "./hidden_states/keys";
+import { plotColours } from "./hidden_states/marks";
 import { Matches } from "./hidden_states/matches";
-import type { HiddenMeta, HiddenSpecimen } from "./hidden_states/meta";
+import { type HiddenMeta, type HiddenSpecimen, type HiddenTrack, trackOf } from "./hidden_states/meta";
 import { createPlot, type PlotState } from "./hidden_states/plot";
+import { countOn, type Selection, type Sign, selectCells, signOf } from "./hidden_states/select";
 import { Side } from "./hidden_states/side";
-import type { Annotation } from "./hidden_states/strips";
+import { type Annotation, paletteOf } from "./hidden_states/strips";
 import css from "./hidden_states/style.css";
-import {
-  cellName,
-  countOn,
-  levelOf,
-  type Selection,
-  type Sign,
-  selectCells,
-  type Track,
-  thresholdOf,
-  toGlobal,
-  toShown,
-  valueAt,
-} from "./hidden_states/track";
 
 // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
 function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
   let meta: HiddenMeta | null = null;
   let arrays: Frame["arrays"] = [];
-  let track: Track | null = null;
+  let track: HiddenTrack | null = null;
   let selection: Selection = { cells: [], signs: [] };
   let counts: Uint16Array = new Uint16Array(0);
   let hovered: number | null = null;
   let chosen: number | null = null;
   let zoom = 12;
-  let isEditing = false;
 
   const specimen = (): HiddenSpecimen => ({
     symbols: [],
@@ -52,12 +43,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const get = (name: string) => shell.channel.get(name);
   const span = (): [number, number] | null => (get("span").length === 2 ? get("span") : null);
-  const acts = (action: () => void) => ({ get: () => false, set: action });
 
   const shell = createShell(model, el, signal, {
     label: "Hidden states",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), track, meta, selection.cells.length, get, isEditing),
+    controls: () => controlsOf(specimen(), track, meta, selection.cells.length, get, editor.isOpen()),
     facts: () => factsOf(track, meta),
     onFrame(frame) {
       meta = frame.meta as HiddenMeta;
@@ -93,32 +83,16 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       }),
       by_rule: acts(() => choose({ pinned: [] })),
       clear: acts(() => choose({ span: [], pinned: [] })),
-      edit: acts(() => {
-        isEditing = !isEditing;
-        text.box.hidden = !isEditing;
-        if (isEditing) text.box.focus();
-      }),
+      edit: acts(() => editor.toggle()),
     },
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-states-view");
-  for (const sheet of [legendCss, css]) addStyle(root, sheet);
-  const text = createTextBox(
-    "Text that the network reads",
-    String(model.get("text") ?? ""),
-    signal,
-    (value) => channel.set({ text: value, span: [], pinned: [], position: 0 }),
+  for (const sheet of [legendCss, tableCss, css]) addStyle(root, sheet);
+  const editor = createTextEditor(shell, model, signal, (value) =>
+    channel.set({ text: value, span: [], pinned: [], position: 0 }),
   );
-  text.box.className = "nbviz-states-text";
-  text.box.hidden = true;
-  root.insertBefore(text.box, stage.parentElement);
-  const tip = document.createElement("div");
-  tip.className = "nbviz-states-tip";
-  tip.hidden = true;
-  const live = document.createElement("div");
-  live.className = "nbviz-hidden";
-  live.setAttribute("aria-live", "polite");
-  root.append(live);
+  const say = createLive(root);
 
   const plot = createPlot(stage, {
     signal,
@@ -129,11 +103,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onSpan: (value) => choose({ span: value ?? [], pinned: [] }),
     onZeros: (value) => choose({ zeros: value }),
     onThreshold: setThreshold,
-    onHover: hover,
+    onHover: tell,
     onPick: pick,
     onKey,
   });
-  stage.append(tip);
+  const tip = createTip(stage, "nbviz-states-tip");
 
   /** Set parameters and show at once what follows from them here; the kernel's matches come after. */
   function choose(values: Record<string, unknown>): void {
@@ -143,7 +117,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function setThreshold(value: number): void {
-    if (track) choose({ threshold: thresholdOf(levelOf(value, track.meta), track.meta) });
+    if (track) choose({ threshold: snapped(value, track.meta) });
   }
 
   function globals(): number[] {
@@ -166,19 +140,12 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const words = range
       ? shown.meta.tokens.slice(range[0] - shown.meta.first, range[1] - shown.meta.first)
       : [];
-    live.textContent = range
-      ? `Steps ${range[0]} to ${range[1] - 1}, “${words.join("")}”: ${selection.cells.length} cells`
-      : "";
+    say(
+      range
+        ? `Steps ${range[0]} to ${range[1] - 1}, “${words.join("")}”: ${selection.cells.length} cells`
+        : "",
+    );
     draw();
-  }
-
-  /** The side on which a cell chosen by hand counts: that of the brush, else the one asked for. */
-  function signOf(shown: Track, cell: number, range: [number, number] | null, sign: Sign): number {
-    if (!shown.meta.signed || sign === "positive") return 1;
-    if (sign === "negative") return -1;
-    if (!range || range[0] < shown.meta.first || range[0] >= shown.meta.first + shown.meta.steps) return 1;
-    const byte = shown.levels[cell * shown.meta.steps + range[0] - shown.meta.first];
-    return byte < 128 ? -1 : 1;
   }
 
   function pick(cell: number): void {
@@ -188,60 +155,40 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     choose({ pinned: now.includes(global) ? now.filter((c) => c !== global) : [...now, global] });
   }
 
-  function hover(cell: number | null, x = 0, y = 0): void {
+  function hover(cell: number | null): void {
     if (cell === hovered && cell === null) return;
     hovered = cell;
-    tip.hidden = cell === null || !x;
-    if (track && cell !== null && x) {
-      const at = Math.floor(
-        (x - 44 + (stage.querySelector(".nbviz-states-scroller")?.scrollLeft ?? 0)) / zoom,
-      );
-      const step = Math.max(0, Math.min(track.meta.steps - 1, at));
-      tip.textContent = `${cellName(track.meta, cell)}: ${valueAt(track, cell, step).toFixed(2)} at step ${
-        track.meta.first + step
-      }`;
-      tip.style.left = `${Math.min(x + 12, Math.max(0, stage.clientWidth - 210))}px`;
-      tip.style.top = `${Math.max(2, y - 28)}px`;
-    }
+    tip.hide();
     draw();
+  }
+
+  /** As `hover`, with the value of the cell at a step, told beside the pointer. */
+  function tell(cell: number | null, step: number, x: number, y: number): void {
+    hover(cell);
+    if (!track || cell === null) return;
+    const { first } = track.meta;
+    tip.show(
+      `${cellName(track.meta, cell)}: ${valueAt(track, cell, step).toFixed(2)} at step ${first + step}`,
+      Math.min(x + 12, Math.max(0, stage.clientWidth - 210)),
+      Math.max(2, y - 28),
+    );
   }
 
   function onKey(event: KeyboardEvent): void {
     if (!track) return;
-    const { first, steps } = track.meta;
-    const range = span();
-    const [a, b] = range ?? [first, first + 1];
-    const [left, right] = get("zeros") as [number, number];
-    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const within = (x: number, low: number, high: number) => Math.max(low, Math.min(high, x));
-    if (by && !range) choose({ span: [a, b], pinned: [] });
-    else if (by && event.shiftKey) choose({ span: [a, within(b + by, a + 1, first + steps)], pinned: [] });
-    else if (by) {
-      const to = within(a + by, first, first + steps - (b - a));
-      choose({ span: [to, to + b - a], pinned: [] });
-    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-      const level = levelOf(get("threshold"), track.meta) + (event.key === "ArrowUp" ? 2 : -2);
-      setThreshold(thresholdOf(Math.max(1, level), track.meta));
-    } else if (event.key === "," || event.key === "<")
-      choose({ zeros: [Math.max(0, left + (event.shiftKey ? -1 : 1)), right] });
-    else if (event.key === "." || event.key === ">")
-      choose({ zeros: [left, Math.max(0, right + (event.shiftKey ? -1 : 1))] });
-    else if (event.key === "Escape") choose({ span: [], pinned: [] });
-    else return;
+    const before = { span: span(), zeros: get("zeros"), threshold: get("threshold") };
+    const values = keyed(event, before, track.meta);
+    if (!values) return;
+    choose(values);
     event.preventDefault();
     event.stopPropagation();
-    if (range && by) plot.reveal(a + by);
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (before.span && by) plot.reveal(before.span[0] + by);
   }
 
   /** The states travel apart from the matches: they are larger, and change less often. */
   function readTrack(): void {
-    const value = model.get("track");
-    if (!value?.meta) return;
-    const [levels, next, share, loss] = value.buffers.map((buffer: DataView, i: number) =>
-      typedArray(buffer, value.dtypes[i]),
-    );
-    const cells = value.meta.layers.reduce((n: number, layer: { cells: number }) => n + layer.cells, 0);
-    track = { meta: value.meta, cells, levels, next, nextShare: share, loss };
+    track = trackOf(model.get("track")) ?? track;
     hovered = null;
     select();
     shell.refresh();
@@ -252,27 +199,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     return { name: meta.annotation.name, values: arrays[1] as Float32Array, palette: palette() };
   }
 
-  function palette(): string[] | null {
-    const names = meta?.annotation?.categories ?? [];
-    const n = names.length;
-    if (names.join() === "False,True") return [colours().line, colours().accent];
-    return n ? [...classPalette(n, shell.theme().dark).colours].map(toCss) : null;
-  }
-
-  function colours() {
-    const style = getComputedStyle(root);
-    const read = (name: string) => style.getPropertyValue(`--nbviz-${name}`).trim();
-    return {
-      text: read("fg"),
-      muted: read("muted"),
-      line: read("line"),
-      accent: read("accent"),
-      page: read("bg"),
-      quiet: read("fg"),
-      positive: read("positive"),
-      negative: read("negative"),
-    };
-  }
+  const colours = () => plotColours(root);
+  const palette = () => paletteOf(meta?.annotation?.categories ?? [], colours(), shell.theme().dark);
 
   function plotState(): PlotState | null {
     if (!track) return null;
@@ -308,7 +236,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         intervention: meta?.intervention ?? null,
         annotation: meta?.annotation ?? null,
         palette: palette(),
-        onHover: (cell) => hover(cell),
+        onHover: hover,
         onPick: pick,
         onOnly: (cell) => track && choose({ pinned: [toGlobal(track.meta, cell)] }),
       }),
@@ -350,14 +278,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   };
   onHeight();
   model.on("change:height", onHeight);
-  const onText = () => text.set(String(model.get("text")));
-  model.on("change:text", onText);
   model.on("change:track", readTrack);
   signal.addEventListener("abort", () => {
     model.off("change:height", onHeight);
-    model.off("change:text", onText);
     model.off("change:track", readTrack);
-    render(null, shell.side);
   });
   readTrack();
 }

@@ -5,12 +5,15 @@ import { h, render } from "preact";
 import type { Frame } from "../channel";
 import { curveColours, curvesCss } from "../parts/curves";
 import { legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
-import { createTextBox } from "../parts/textbox";
-import { addStyle } from "../parts/theme";
+import { acts, createShell } from "../parts/shell";
+import tableCss from "../parts/table.css";
+import { createTextEditor } from "../parts/textbox";
+import { addStyle, cssColours } from "../parts/theme";
+import { createLive } from "../parts/tip";
+import { named } from "../parts/tokens";
 import { Bracket, Decay } from "./time_scales/charts";
 import { controlsOf, factsOf, LIMITS } from "./time_scales/controls";
-import { named, type TimesMeta, type TimesSpecimen } from "./time_scales/meta";
+import type { TimesMeta, TimesSpecimen } from "./time_scales/meta";
 import { Side } from "./time_scales/side";
 import css from "./time_scales/style.css";
 import { Tabs } from "./time_scales/tabs";
@@ -22,7 +25,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let arrays: Frame["arrays"] = [];
   let hovered: number | null = null; // a step of the text
   let marked: number | null = null; // a distance from the bracket
-  let isEditing = false;
 
   const specimen = (): TimesSpecimen => ({
     layers: [],
@@ -36,7 +38,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   const shell = createShell(model, el, signal, {
     label: "Time scales",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), meta, get, isEditing),
+    controls: () => controlsOf(specimen(), meta, get, editor.isOpen()),
     facts: () => factsOf(meta),
     onFrame(frame) {
       const before = meta;
@@ -59,39 +61,19 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
           shell.channel.set({ opening, closing });
         },
       },
-      switch_off: {
-        get: () => false,
-        set: () => shell.channel.set({ off: get("off").length ? [] : get("pinned") }),
-      },
-      edit: {
-        get: () => false,
-        set: () => {
-          isEditing = !isEditing;
-          text.box.hidden = !isEditing;
-          if (isEditing) text.box.focus();
-        },
-      },
+      switch_off: acts(() => shell.channel.set({ off: get("off").length ? [] : get("pinned") })),
+      edit: acts(() => editor.toggle()),
     },
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-times-view");
-  for (const sheet of [legendCss, curvesCss, css]) addStyle(root, sheet);
+  for (const sheet of [legendCss, curvesCss, tableCss, css]) addStyle(root, sheet);
   const tabs = document.createElement("div");
   root.prepend(tabs);
-  const text = createTextBox(
-    "Text that the network reads",
-    String(model.get("text") ?? ""),
-    signal,
-    (value) =>
-      channel.set({ text: value, position: Math.min(get("position"), Math.max(0, value.length - 1)) }),
+  const editor = createTextEditor(shell, model, signal, (value) =>
+    channel.set({ text: value, position: Math.min(get("position"), Math.max(0, value.length - 1)) }),
   );
-  text.box.className = "nbviz-times-edit";
-  text.box.hidden = true;
-  root.insertBefore(text.box, stage.parentElement);
-  const live = document.createElement("div");
-  live.className = "nbviz-hidden";
-  live.setAttribute("aria-live", "polite");
-  root.append(live);
+  const say = createLive(root);
 
   const strip = createStrip(stage, {
     signal,
@@ -133,12 +115,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function announce(): void {
     if (!meta) return;
     const { position, original, replacement } = meta;
-    live.textContent = `Token ${position}, “${named(original)}”, is replaced by “${named(replacement)}”`;
+    say(`Token ${position}, “${named(original)}”, is replaced by “${named(replacement)}”`);
   }
 
   function colours() {
-    const style = getComputedStyle(root);
-    const read = (name: string) => style.getPropertyValue(`--nbviz-${name}`).trim();
+    const read = cssColours(root);
     return {
       text: read("fg"),
       muted: read("muted"),
@@ -239,13 +220,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const onText = () => text.set(String(model.get("text")));
   // Set from Python: the tab and the text follow at once, the numbers with the frame.
   const watched = ["experiment", "position", "replacement", "pinned", "specimen"];
-  model.on("change:text", onText);
   for (const name of watched) model.on(`change:${name}`, draw);
   signal.addEventListener("abort", () => {
-    model.off("change:text", onText);
     for (const name of watched) model.off(`change:${name}`, draw);
     render(null, tabs);
   });

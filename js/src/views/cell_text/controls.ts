@@ -1,7 +1,10 @@
 // The controls of the cell text, and the facts under its picture.
-import type { Control } from "../../parts/controls";
+import { type Control, choices, present } from "../../parts/controls";
 import type { Fact } from "../../parts/status";
-import type { Scores, Shown, TextSpecimen } from "./meta";
+import { editControl } from "../../parts/textbox";
+import { stepsInWords, type Track } from "../../parts/track";
+import { positionControl, sourceControl } from "../../parts/track_controls";
+import type { Scores, TextSpecimen } from "./meta";
 
 export const LIMITS =
   "A cell that follows an annotation need not be the one that the network uses for it, and many cells may share " +
@@ -10,18 +13,15 @@ export const LIMITS =
   "and only as far as it is above that of an untrained network and of shuffled labels. Colours are in steps of " +
   "1/128 (gates: 1/256).";
 
-const options = (values: string[]) => values.map((value) => ({ value, label: value }));
-
 export function controlsOf(
   specimen: TextSpecimen,
-  shown: Shown | null,
+  shown: Track | null,
   scores: Scores | null,
   isEditing: boolean,
 ): Control[] {
-  const windowed = shown && shown.meta.total > shown.meta.steps;
   const names = scores?.meta.names ?? [];
   const isBoolean = scores?.meta.annotation?.isBoolean ?? false;
-  const controls: (Control | false | null)[] = [
+  return present([
     {
       kind: "button",
       name: "previous",
@@ -43,12 +43,10 @@ export function controlsOf(
       name: "sort_by",
       label: "Sort by",
       tip: "The cells that follow this annotation best come first, and the best is shown. It is drawn as a line under the text.",
-      options: [
-        { value: "", label: "number" },
-        ...options(
-          names.length ? [...names, ...Object.keys(scores?.meta.leftOut ?? {})] : specimen.annotations,
-        ),
-      ],
+      options: choices(
+        names.length ? [...names, ...Object.keys(scores?.meta.leftOut ?? {})] : specimen.annotations,
+        "number",
+      ),
     },
     isBoolean && {
       kind: "choice",
@@ -60,44 +58,19 @@ export function controlsOf(
         { value: "r", label: "|r|" },
       ],
     },
-    {
-      kind: "choice",
-      name: "source",
-      label: "States",
-      tip: "What is coloured",
-      options: specimen.sources.map(({ name, label }) => ({ value: name, label })),
-    },
-    windowed
-      ? {
-          kind: "number",
-          name: "position",
-          label: "From step",
-          tip: "First step that is drawn",
-          min: 0,
-          max: Math.max(0, shown.meta.total - 1),
-          step: 500,
-        }
-      : false,
-    specimen.editable && {
-      kind: "button",
-      name: "edit",
-      label: "Edit text",
-      tip: "Type another text: the colours follow as you type",
-      pressed: isEditing,
-    },
-  ];
-  return controls.filter(Boolean) as Control[];
+    sourceControl(specimen.sources, "What is coloured"),
+    positionControl(shown?.meta, 500),
+    specimen.editable && editControl("colours", isEditing),
+  ]);
 }
 
-export function factsOf(shown: Shown | null, scores: Scores | null): Fact[] {
+export function factsOf(shown: Track | null, scores: Scores | null): Fact[] {
   if (!shown) return [];
-  const { total, steps, first } = shown.meta;
-  const count = (n: number) => n.toLocaleString("en");
-  const range = steps === total ? `${count(total)} steps` : `steps ${first} to ${first + steps} of ${total}`;
-  const facts: Fact[] = [{ text: `${shown.cells} cells, ${range}` }];
-  if (scores?.meta.heldOutSteps)
+  const facts: Fact[] = [{ text: `${shown.cells} cells, ${stepsInWords(shown.meta)}` }];
+  const { heldOutSteps = 0, best = null } = scores?.meta ?? {};
+  if (heldOutSteps && best?.heldOut !== false)
     facts.push({
-      text: `scored on ${count(scores.meta.heldOutSteps)} held-out steps`,
+      text: `scored on ${heldOutSteps.toLocaleString("en")} held-out steps`,
       tip: "Another text, on which no cell was chosen",
     });
   for (const note of scores?.meta.notes ?? []) facts.push({ text: note });

@@ -1,5 +1,5 @@
 // Where each token stands: rows and columns of equal width, lines broken as written and at the edge.
-import { glyph } from "../hidden_states/track";
+import { printed } from "../../parts/tokens";
 
 export interface Layout {
   /** Row and first column of each step. */
@@ -15,9 +15,9 @@ export interface Layout {
 
 const LONGEST = 40; // columns of a token at most
 
-/** A token as it is printed: a blank stays blank, the end of a line is shown. */
-export function printed(token: string): string {
-  const text = token === " " ? " " : glyph(token);
+/** A token as it is printed, cut if it is very long. */
+function cut(token: string): string {
+  const text = printed(token);
   const letters = [...text];
   return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : text;
 }
@@ -29,7 +29,7 @@ export function layOut(tokens: string[], columns: number, boundaries: number[] =
     column: new Int32Array(n),
     width: new Int32Array(n),
     starts: [0],
-    texts: tokens.map(printed),
+    texts: tokens.map(cut),
   };
   // Words that carry no blanks of their own get one between them.
   const gap = tokens.some((t) => t.length > 1) && !tokens.some((t) => /\s|[Ġ▁]/.test(t)) ? 1 : 0;

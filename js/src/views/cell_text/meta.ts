@@ -1,15 +1,13 @@
 // What the kernel says, see nbviz/views/cell_text_frames.py.
-import type { TypedArray } from "../../channel";
-import { type TrackMeta, toShown } from "../hidden_states/track";
+import { type TypedArray, typedArray } from "../../channel";
+import { countCells, type Track, type TrackMeta } from "../../parts/track";
+import type { Source } from "../../parts/track_controls";
 
-export type TextMeta = Omit<TrackMeta, "best">;
-
-/** The states that are shown. */
-export interface Shown {
-  meta: TextMeta;
-  cells: number;
-  /** Cell-major: level of cell i at step t is levels[i * steps + t]. */
-  levels: Uint8Array;
+/** The trait `track`; null before there is one. */
+export function trackOf(sent: { meta?: TrackMeta; buffers?: DataView[] } | undefined): Track | null {
+  const { meta, buffers } = sent ?? {};
+  if (!meta || !buffers) return null;
+  return { meta, cells: countCells(meta), levels: typedArray(buffers[0], "uint8") as Uint8Array };
 }
 
 export interface PictureMeta {
@@ -28,7 +26,7 @@ export interface PictureMeta {
 }
 
 export interface TextSpecimen {
-  sources: { name: string; label: string; tip: string }[];
+  sources: Source[];
   annotations: string[];
   cells: number;
   editable: boolean;
@@ -77,11 +75,6 @@ export function scoreOf(s: Scores, name: string, cell: number): CellScore {
     heldOutAuc: turned(s.heldOutAuc[at]),
     heldOutR: s.heldOutR[at],
   };
-}
-
-/** The number that a cell has in the picture; -1 if this kind of state leaves it out. */
-export function drawnCell(shown: Shown, cell: number): number {
-  return toShown(shown.meta as TrackMeta, cell);
 }
 
 /** AUC, r and shares without a leading zero, as tables print them. */

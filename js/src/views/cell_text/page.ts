@@ -1,10 +1,11 @@
 // The text on a canvas, each token on the colour of its state. Only the rows in sight are drawn, so a text
 // of any length is recoloured within a frame.
+import { createScroller, MONOSPACE, sized } from "../../parts/canvas";
+import type { Track } from "../../parts/track";
 import { type Layout, layOut, stepAt, stepInRow } from "./layout";
-import type { Shown } from "./meta";
 
 export interface PageState {
-  shown: Shown;
+  shown: Track;
   /** The cell, as drawn; -1 colours nothing. */
   cell: number;
   /** CSS colour of each of the 256 levels. */
@@ -24,30 +25,23 @@ export interface PageOptions {
   onCell: (by: number | "first" | "last") => void;
 }
 
-const FONT = `14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
+const FONT = `14px ${MONOSPACE}`;
 const ROW = 23;
 const PAD = 8;
 const LINE = 2; // the line under a token whose annotation is true
 
 export function createPage(stage: HTMLElement, options: PageOptions) {
   const { signal, state } = options;
-  const scroller = document.createElement("div");
-  const spacer = document.createElement("div");
-  const canvas = document.createElement("canvas");
   stage.classList.add("nbviz-celltext");
-  scroller.className = "nbviz-celltext-scroller";
-  canvas.className = "nbviz-celltext-page";
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", options.label);
-  spacer.append(canvas);
-  scroller.append(spacer);
-  stage.append(scroller);
+  const { scroller, spacer, canvas, redraw, drawNow } = createScroller(
+    stage,
+    { className: "nbviz-celltext-page", label: options.label, signal },
+    draw,
+  );
   const ruler = document.createElement("canvas").getContext("2d");
   if (ruler) ruler.font = FONT;
   const letter = ruler?.measureText("0").width || 8.4;
   let kept: { key: string; columns: number; layout: Layout } | null = null;
-  let frame = 0;
   let cursor: number | null = null;
   let hovered: number | null = null;
 
@@ -62,13 +56,10 @@ export function createPage(stage: HTMLElement, options: PageOptions) {
     return kept.layout;
   }
 
-  /** Draw at once. */
   function draw(): void {
-    cancelAnimationFrame(frame);
-    frame = 0;
     const s = state();
     const [width, height] = [scroller.clientWidth, scroller.clientHeight];
-    if (!s || signal.aborted || !width) return;
+    if (!s || !width) return;
     const layout = layoutOf(s);
     spacer.style.height = `${(layout.starts.length - 1) * ROW + 2 * PAD}px`;
     const context = sized(canvas, width, height);
@@ -136,10 +127,6 @@ export function createPage(stage: HTMLElement, options: PageOptions) {
     context.fillText(run, 0, middle);
   }
 
-  function redraw(): void {
-    if (!frame) frame = requestAnimationFrame(draw);
-  }
-
   function tell(layout: Layout, step: number | null, isKeyboard: boolean): void {
     const [x, y, w] = step === null ? [0, 0, 0] : box(layout, step);
     options.onStep(step, PAD + x + w / 2, PAD + y - scroller.scrollTop, isKeyboard);
@@ -187,7 +174,6 @@ export function createPage(stage: HTMLElement, options: PageOptions) {
     { signal },
   );
   canvas.addEventListener("keydown", onKey, { signal });
-  scroller.addEventListener("scroll", redraw, { signal });
 
   function onKey(event: KeyboardEvent): void {
     const s = state();
@@ -221,26 +207,5 @@ export function createPage(stage: HTMLElement, options: PageOptions) {
     redraw();
   }
 
-  const resized = new ResizeObserver(redraw);
-  resized.observe(stage);
-  signal.addEventListener("abort", () => {
-    resized.disconnect();
-    cancelAnimationFrame(frame);
-  });
-  return { draw, redraw };
-}
-
-function sized(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
-  const ratio = globalThis.devicePixelRatio || 1;
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) {
-    canvas.width = w;
-    canvas.height = h;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const context = canvas.getContext("2d");
-  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context?.clearRect(0, 0, width, height);
-  return context;
+  return { draw: drawNow };
 }

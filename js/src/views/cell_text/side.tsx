@@ -1,11 +1,11 @@
 // Beside the text: the colours, what this cell follows, and the cells in their order.
 import type { Ramp } from "../../parts/colours";
 import { ColourBar } from "../../parts/legend";
-import { cellName, type TrackMeta } from "../hidden_states/track";
-import { type CellScore, type Scores, type Shown, scoreOf, short } from "./meta";
+import { cellName, type Track } from "../../parts/track";
+import { type CellScore, type Scores, scoreOf, short } from "./meta";
 
 export interface SideProps {
-  shown: Shown;
+  shown: Track;
   scores: Scores | null;
   cell: number;
   ramp: Ramp;
@@ -16,8 +16,6 @@ export interface SideProps {
 const LISTED = 100;
 const FOLLOWED = 6;
 const WIDTH = 292;
-
-const nameOf = (p: SideProps, cell: number) => cellName(p.shown.meta as TrackMeta, cell);
 
 /** By how much a cell follows, whatever its sign: 0.5 to 1 for AUC, 0 to 1 for r. */
 function strength(s: CellScore, isAuc: boolean, isHeldOut: boolean): number {
@@ -34,7 +32,7 @@ function Followed(p: SideProps & { scores: Scores }) {
     .slice(0, FOLLOWED);
   if (!rows.length) return null;
   return (
-    <table class="nbviz-celltext-table">
+    <table class="nbviz-table nbviz-celltext-table">
       <caption class="nbviz-side-title" title="The annotations that this cell follows best">
         follows{isHeldOut ? ", on held-out text" : ""}
       </caption>
@@ -168,7 +166,7 @@ function List(p: SideProps) {
   };
   return (
     <div class="nbviz-celltext-list">
-      <table class="nbviz-celltext-table">
+      <table class="nbviz-table nbviz-celltext-table">
         {sortBy && (
           <thead>
             <tr>
@@ -190,7 +188,7 @@ function List(p: SideProps) {
                 <th scope="row">
                   <button type="button" aria-current={cell === p.cell ? "true" : undefined} onKeyDown={keys}>
                     {s && s.sign < 0 ? "−" : ""}
-                    {nameOf(p, cell)}
+                    {cellName(p.shown.meta, cell)}
                   </button>
                 </th>
                 {s && <td>{short(isAuc ? s.auc : s.r)}</td>}
@@ -223,7 +221,7 @@ export function Side(p: SideProps) {
         <p class="nbviz-celltext-more">This cell's layer has no such state: choose another kind of state.</p>
       ) : (
         <div class="nbviz-celltext-name">
-          <strong>{nameOf(p, p.cell)}</strong>
+          <strong>{cellName(p.shown.meta, p.cell)}</strong>
           {rank > 0 && (
             <span>
               no. {rank} of {p.shown.cells} for {p.scores?.meta.sortBy}

@@ -20,7 +20,7 @@ export function Side({ meta, panels, colours, pinned, onPick }: WordsProps) {
       {pinned.length === 0 ? (
         <p>Click a point, or draw around several: the cells are marked in all plots.</p>
       ) : (
-        <table class="nbviz-gates-table">
+        <table class="nbviz-table nbviz-gates-table">
           <caption class="nbviz-side-title">
             {pinned.length} {pinned.length === 1 ? "cell" : "cells"}: open / closed, % of the time
           </caption>
@@ -76,7 +76,7 @@ function Sentence({ row, open, closed }: { row: Row; open: string; closed: strin
 
 export function Words({ meta, panels, colours }: WordsProps) {
   return (
-    <table class="nbviz-gates-table nbviz-gates-words">
+    <table class="nbviz-table nbviz-gates-table nbviz-gates-words">
       <caption class="nbviz-side-title">
         In words. Nearly always: at 90 % of the steps or more; rarely: at 10 % or fewer
       </caption>

@@ -1,8 +1,10 @@
 // The controls of the hidden-state explorer, and the facts under its picture.
-import type { Control } from "../../parts/controls";
+import { type Control, choices, present } from "../../parts/controls";
 import type { Fact } from "../../parts/status";
-import type { HiddenMeta, HiddenSpecimen } from "./meta";
-import type { Track } from "./track";
+import { editControl } from "../../parts/textbox";
+import { stepsInWords } from "../../parts/track";
+import { positionControl, sourceControl } from "../../parts/track_controls";
+import type { HiddenMeta, HiddenSpecimen, HiddenTrack } from "./meta";
 
 export const LIMITS =
   "Cells that are on together at the brushed tokens need not be what the model uses: the same stretch is on in " +
@@ -10,14 +12,9 @@ export const LIMITS =
   "annotations with randomly chosen cells, test on another text, and switch the cells off to see whether the " +
   "model needs them. States are shown and searched in steps of 1/128 (gates: 1/256).";
 
-const options = (values: string[], none?: string) => [
-  ...(none === undefined ? [] : [{ value: "", label: none }]),
-  ...values.map((value) => ({ value, label: value })),
-];
-
 export function controlsOf(
   specimen: HiddenSpecimen,
-  track: Track | null,
+  track: HiddenTrack | null,
   meta: HiddenMeta | null,
   selected: number,
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
@@ -26,22 +23,15 @@ export function controlsOf(
 ): Control[] {
   const scale = track?.meta.scale ?? 1;
   const signed = track?.meta.signed ?? true;
-  const windowed = track && track.meta.total > track.meta.steps;
   const source = specimen.sources.find(({ name }) => name === get("source"));
-  const controls: (Control | false | null | undefined)[] = [
-    {
-      kind: "choice",
-      name: "source",
-      label: "States",
-      tip: source?.tip ?? "What is drawn for every cell and step",
-      options: specimen.sources.map(({ name, label }) => ({ value: name, label })),
-    },
+  return present([
+    sourceControl(specimen.sources, source?.tip ?? "What is drawn for every cell and step"),
     specimen.layers.length > 1 && {
       kind: "choice",
       name: "layer",
       label: "Layer",
       tip: "Recurrent layers whose cells are drawn, selected and searched",
-      options: options(specimen.layers, "all layers"),
+      options: choices(specimen.layers, "all layers"),
     },
     {
       kind: "slider",
@@ -77,17 +67,9 @@ export function controlsOf(
       name: "annotation",
       label: "Annotation",
       tip: "Drawn under the tokens and beside the matches",
-      options: options(specimen.annotations, "none"),
+      options: choices(specimen.annotations, "none"),
     },
-    windowed && {
-      kind: "number",
-      name: "position",
-      label: "From step",
-      tip: "First step that is drawn",
-      min: 0,
-      max: Math.max(0, track.meta.total - 1),
-      step: 50,
-    },
+    positionControl(track?.meta, 50),
     {
       kind: "slider",
       name: "zoom",
@@ -124,26 +106,16 @@ export function controlsOf(
       label: "Clear brush",
       tip: "Select nothing (Escape)",
     },
-    specimen.editable && {
-      kind: "button",
-      name: "edit",
-      label: "Edit text",
-      tip: "Type another text: the states follow as you type",
-      pressed: isEditing,
-    },
-  ];
-  return controls.filter(Boolean) as Control[];
+    specimen.editable && editControl("states", isEditing),
+  ]);
 }
 
-export function factsOf(track: Track | null, meta: HiddenMeta | null): Fact[] {
+export function factsOf(track: HiddenTrack | null, meta: HiddenMeta | null): Fact[] {
   if (!track) return [];
-  const { total, steps, first, quantity } = track.meta;
   const facts: Fact[] = [
     {
-      text: `${track.cells} cells, ${steps === total ? total : `steps ${first} to ${first + steps} of ${total}`}${
-        steps === total ? " steps" : ""
-      }`,
-      tip: `Every line is one cell: ${quantity} at each step`,
+      text: `${track.cells} cells, ${stepsInWords(track.meta)}`,
+      tip: `Every line is one cell: ${track.meta.quantity} at each step`,
     },
   ];
   const known = [...track.loss].filter(Number.isFinite);

@@ -1,6 +1,7 @@
 // The lines of all cells over the steps in sight. All of them are drawn once, on a canvas that nobody sees;
 // what moves with the pointer (the selection, the cell under it) is drawn over a copy.
-import type { Selection, Track } from "./track";
+import type { Track } from "../../parts/track";
+import type { Selection } from "./select";
 
 export interface Place {
   width: number;

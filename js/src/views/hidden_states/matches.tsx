@@ -1,8 +1,9 @@
 // The best matches: rows of tokens, aligned at the match, each with heat maps of the same columns.
 import { useEffect, useRef } from "preact/hooks";
+import { MONOSPACE, sized } from "../../parts/canvas";
 import { toCss, VIRIDIS } from "../../parts/colours";
+import { glyph } from "../../parts/tokens";
 import type { MatchesMeta } from "./meta";
-import { glyph } from "./track";
 
 export interface MatchesProps {
   matches: MatchesMeta;
@@ -25,21 +26,15 @@ const LETTER = 9;
 const WORD = 54;
 
 function draw(canvas: HTMLCanvasElement, p: MatchesProps): void {
-  const ratio = globalThis.devicePixelRatio || 1;
   const cell = p.wide ? WORD : LETTER;
   const { rows, width } = p.matches;
   const maps = p.notes ? 2 : 1;
   const size = [width * cell + maps * (width * SQUARE + 14), rows.length * ROW];
-  canvas.width = size[0] * ratio;
-  canvas.height = size[1] * ratio;
-  canvas.style.width = `${size[0]}px`;
-  canvas.style.height = `${size[1]}px`;
-  const context = canvas.getContext("2d");
+  const context = sized(canvas, size[0], size[1]);
   if (!context) return;
-  context.scale(ratio, ratio);
   context.textBaseline = "middle";
   context.textAlign = "center";
-  context.font = `13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
+  context.font = `13px ${MONOSPACE}`;
   rows.forEach((row, r) => {
     const y = r * ROW;
     if (r === p.chosen) {
@@ -104,7 +99,7 @@ export function Matches(p: MatchesProps) {
         </span>
       </header>
       <div class="nbviz-matches-table">
-        <table aria-label="Scores of the matches">
+        <table class="nbviz-table" aria-label="Scores of the matches">
           <thead>
             <tr>
               <th title="Selected cells that fit, of those selected">fit</th>

@@ -1,4 +1,37 @@
-// What a picture of the kernel says, see `HiddenStates.encode` in nbviz/views/hidden_states.py.
+// What the kernel says, see nbviz/views/hidden_states_frames.py.
+import { typedArray } from "../../channel";
+import { countCells, type Track, type TrackMeta } from "../../parts/track";
+import type { Source } from "../../parts/track_controls";
+
+export interface HiddenTrackMeta extends TrackMeta {
+  /** Most probable next tokens that are known of each step. */
+  best: number;
+}
+
+/** The states that are drawn, and what the model expects next. */
+export interface HiddenTrack extends Track {
+  meta: HiddenTrackMeta;
+  /** (steps, best) numbers of the most probable next tokens in `HiddenSpecimen.symbols`, best first. */
+  next: Uint16Array;
+  /** Their probability in 1/255. */
+  nextShare: Uint8Array;
+  /** Loss in bits of each token given those before it; NaN for the first one. */
+  loss: Float32Array;
+}
+
+interface SentTrack {
+  meta: HiddenTrackMeta;
+  buffers: DataView[];
+  dtypes: string[];
+}
+
+/** The trait `track`; null before there is one. */
+export function trackOf(sent: Partial<SentTrack> | undefined): HiddenTrack | null {
+  const { meta, buffers, dtypes } = sent ?? {};
+  if (!meta || !buffers || !dtypes) return null;
+  const [levels, next, nextShare, loss] = buffers.map((buffer, i) => typedArray(buffer, dtypes[i]));
+  return { meta, cells: countCells(meta), levels, next, nextShare, loss } as HiddenTrack;
+}
 
 export interface MatchRow {
   start: number;
@@ -65,7 +98,7 @@ export interface HiddenMeta {
 export interface HiddenSpecimen {
   /** Tokens that the model may expect next, by number. */
   symbols: string[];
-  sources: { name: string; label: string; tip: string }[];
+  sources: Source[];
   layers: string[];
   annotations: string[];
   editable: boolean;

@@ -1,8 +1,9 @@
 // Beside the lines: the selected cells, what they share, and what happens without them.
 import { VIRIDIS } from "../../parts/colours";
 import { ColourBar, Legend } from "../../parts/legend";
+import { cellName, type Track } from "../../parts/track";
 import type { Enriched, HiddenMeta, Intervention } from "./meta";
-import { cellName, type Selection, type Track } from "./track";
+import type { Selection } from "./select";
 
 export interface SideProps {
   track: Track;
@@ -69,14 +70,14 @@ const number = (e: Enriched, x: number) =>
 
 function EnrichedTable({ enriched }: { enriched: Enriched[] }) {
   return (
-    <table class="nbviz-states-enriched">
+    <table class="nbviz-table nbviz-states-enriched">
       <caption
         class="nbviz-side-title"
         title="Each annotation at the steps of the matches, in the whole text, and at the matches of as many cells drawn at random. p: share of random draws that come as far from the whole text."
       >
         In the matches
       </caption>
-      <thead class="nbviz-states-enriched-head">
+      <thead>
         <tr>
           <th>annotation</th>
           <th>here</th>

@@ -1,8 +1,10 @@
 // What stands under the lines, a column per step: the token, the brush, a chosen annotation, the tokens
 // that the model expects next, the number of the step.
-import { toCss, VIRIDIS } from "../../parts/colours";
+import { MONOSPACE } from "../../parts/canvas";
+import { classPalette, toCss, VIRIDIS } from "../../parts/colours";
+import { glyph } from "../../parts/tokens";
 import { type Place, stepsInSight } from "./lines";
-import { glyph, type Track } from "./track";
+import type { HiddenTrack } from "./meta";
 
 export interface Annotation {
   name: string;
@@ -12,8 +14,19 @@ export interface Annotation {
   palette: string[] | null;
 }
 
+/** Colours of an annotation's categories; null for a magnitude. */
+export function paletteOf(
+  categories: string[],
+  colours: { line: string; accent: string },
+  dark: boolean,
+): string[] | null {
+  if (categories.join() === "False,True") return [colours.line, colours.accent];
+  const n = categories.length;
+  return n ? [...classPalette(n, dark).colours].map(toCss) : null;
+}
+
 export interface Strips {
-  track: Track;
+  track: HiddenTrack;
   counts: Uint16Array;
   annotation: Annotation | null;
   /** Loss of each token shown with cells held at a value, in bits; null without a change. */
@@ -23,8 +36,8 @@ export interface Strips {
   colours: { text: string; muted: string; line: string; accent: string; page: string; negative: string };
 }
 
-const TOKENS = 20;
-const BRUSH = 14;
+export const TOKENS = 20;
+export const BRUSH = 14;
 const NOTE = 12;
 const NEXT = 15;
 const LOSS = 34;
@@ -48,7 +61,7 @@ export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Plac
   context.clearRect(0, top, p.width, stripHeight(s));
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = `13px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
+  context.font = `13px ${MONOSPACE}`;
   for (let t = first; t < last; t++) {
     if (s.counts[t]) {
       context.globalAlpha = (0.85 * s.counts[t]) / most;
@@ -79,7 +92,6 @@ export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Plac
     y += LOSS;
   }
   if (s.showNext) {
-    context.font = `11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
     for (let t = first; t < last && letters; t++) {
       for (let k = 0; k < meta.best; k++) {
         const share = s.track.nextShare[t * meta.best + k] / 255;
@@ -90,7 +102,7 @@ export function drawStrips(context: CanvasRenderingContext2D, s: Strips, p: Plac
         const right = symbol === meta.tokens[column];
         context.globalAlpha = 0.25 + 0.75 * share;
         context.fillStyle = right ? s.colours.accent : s.colours.text;
-        context.font = `${right ? "bold " : ""}11px ui-monospace, "DejaVu Sans Mono", Menlo, monospace`;
+        context.font = `${right ? "bold " : ""}11px ${MONOSPACE}`;
         context.fillText(glyph(symbol), xOf(column) + p.step / 2, y + k * NEXT + NEXT / 2, p.step);
       }
     }

@@ -1,6 +1,7 @@
 // Below the text: the distances against time, and the other experiment's probabilities against distance.
 import { type Curve, Curves, plain, type Rule } from "../../parts/curves";
-import { type BracketMeta, named, type TimesMeta, tauText } from "./meta";
+import { named } from "../../parts/tokens";
+import { type BracketMeta, type TimesMeta, tauText } from "./meta";
 
 const row = (array: Float32Array, index: number, steps: number) =>
   array.subarray(index * steps, (index + 1) * steps);
@@ -131,7 +132,7 @@ export function Bracket({ meta, values, count, colours, at, off, onPoint, onOff 
         formatY={(value) => value.toFixed(3)}
       />
       <div class="nbviz-times-facts">
-        <table class="nbviz-times-taus">
+        <table class="nbviz-table nbviz-times-taus">
           <thead>
             <tr>
               <th>passages as they are, and changed</th>

@@ -1,6 +1,7 @@
 // The controls of the time-scale view, and the facts under its picture.
-import type { Control } from "../../parts/controls";
+import { type Control, choices, present } from "../../parts/controls";
 import type { Fact } from "../../parts/status";
+import { editControl } from "../../parts/textbox";
 import type { TimesMeta, TimesSpecimen } from "./meta";
 
 export const LIMITS =
@@ -23,8 +24,7 @@ export function controlsOf(
   get: (name: string) => any,
   isEditing: boolean,
 ): Control[] {
-  const controls = get("experiment") === "typo" ? typo() : bracket();
-  return controls.filter(Boolean) as Control[];
+  return present(get("experiment") === "typo" ? typo() : bracket());
 
   function typo(): (Control | false)[] {
     return [
@@ -64,13 +64,7 @@ export function controlsOf(
         tip: "Replace random tokens of the corpus by others, and show the mean with its 95% band",
         pressed: Boolean(get("average")),
       },
-      specimen.editable && {
-        kind: "button",
-        name: "edit",
-        label: "Edit text",
-        tip: "Type another text: the states follow as you type",
-        pressed: isEditing,
-      },
+      specimen.editable && editControl("states", isEditing),
     ];
   }
 
@@ -85,7 +79,7 @@ export function controlsOf(
         name: "brackets",
         label: "Bracket",
         tip: "Which bracket is followed in the corpus",
-        options: [...new Set([...pairs, own])].map((value) => ({ value, label: value })),
+        options: choices([...new Set([...pairs, own])]),
       },
       {
         kind: "slider",
@@ -120,7 +114,7 @@ export function factsOf(meta: TimesMeta | null): Fact[] {
     facts.push({ text: `${meta.tokens.length} tokens` });
     if (meta.mean)
       facts.push({
-        text: `mean of ${meta.mean.trials} typos`,
+        text: `mean of ${meta.mean.trials} typos at ${meta.mean.positions} positions`,
         tip: "Band: 95% bootstrap interval of the mean over the typos",
       });
   }

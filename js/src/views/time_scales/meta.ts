@@ -21,9 +21,19 @@ export interface TimesMeta {
   /** Steps of the typo's distances. */
   steps: number;
   tau: Tau[];
-  mean: { trials: number; steps: number; tau: Tau[]; interval: [Tau, Tau][] } | null;
+  mean: MeanMeta | null;
   bracket: BracketMeta | null;
   notes: string[];
+}
+
+/** Over many typos. */
+export interface MeanMeta {
+  trials: number;
+  /** Different places of the text at which they are. */
+  positions: number;
+  steps: number;
+  tau: Tau[];
+  interval: [Tau, Tau][];
 }
 
 export interface BracketMeta {
@@ -41,14 +51,4 @@ export interface BracketMeta {
 export function tauText(tau: Tau, steps: number): string {
   if (tau === null) return `> ${steps - 1}`;
   return tau >= 100 ? tau.toFixed(0) : tau.toFixed(1);
-}
-
-/** A token as it is displayed in one line. */
-export function glyph(token: string): string {
-  return token.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\r/g, "␍");
-}
-
-/** A token named in running text: a space must be seen. */
-export function named(token: string): string {
-  return token === " " ? "␣" : glyph(token);
 }

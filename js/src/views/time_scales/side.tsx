@@ -1,7 +1,8 @@
 // Beside the text: what is replaced by what, the time constants, the colours of the strips.
 import { toCss, VIRIDIS } from "../../parts/colours";
+import { named } from "../../parts/tokens";
 import { LOWEST, shareOf } from "./heat";
-import { named, type TimesMeta, tauText } from "./meta";
+import { type TimesMeta, tauText } from "./meta";
 
 export const TAU =
   "Time constant τ: how many tokens after the replaced one the distance of the states has fallen to 1/e ≈ 0.37 " +
@@ -37,7 +38,7 @@ export function Side({ meta, distance, colours, hovered, onReplace }: SideProps)
           onKeyDown={(event) => event.stopPropagation()}
         />
       </div>
-      <table class="nbviz-times-taus">
+      <table class="nbviz-table nbviz-times-taus">
         <thead>
           <tr>
             <th>layer</th>

@@ -1,8 +1,9 @@
 // The text, wrapped, with a strip per layer under every line; one token can be replaced. Draws what it is
 // told and says what the person does.
+import { createScroller, MONOSPACE, sized } from "../../parts/canvas";
+import { named, printed } from "../../parts/tokens";
 import { heatColour } from "./heat";
 import { ABOVE, GUTTER, type Layout, layOut, neighbour, TEXT, tokenAt } from "./layout";
-import { glyph, named } from "./meta";
 
 export interface StripState {
   tokens: string[];
@@ -26,53 +27,36 @@ export interface StripOptions {
   onHover: (step: number | null) => void;
 }
 
-const FONT = `ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace`;
 const LABEL =
   "Text. Arrow keys move to another token, a typed character replaces it, Escape puts the old one back.";
 
 export function createStrip(stage: HTMLElement, options: StripOptions) {
   const { signal, state } = options;
-  const scroller = document.createElement("div");
-  const spacer = document.createElement("div");
-  const canvas = document.createElement("canvas");
-  scroller.className = "nbviz-times-scroller";
-  canvas.className = "nbviz-times-text";
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", LABEL);
-  spacer.append(canvas);
-  scroller.append(spacer);
-  stage.append(scroller);
+  stage.classList.add("nbviz-times");
+  const { scroller, spacer, canvas, redraw } = createScroller(
+    stage,
+    { className: "nbviz-times-text", label: LABEL, signal },
+    draw,
+  );
   let layout: Layout | null = null;
   let key = "";
-  let frame = 0;
 
   function draw(): void {
-    frame = 0;
     const s = state();
     const [width, height] = [scroller.clientWidth, scroller.clientHeight];
-    if (!s || signal.aborted || !width || !height) return; // the other experiment hides the stage
+    if (!s || !width || !height) return; // the other experiment hides the stage
     const now = `${width}|${s.layers.length}|${s.tokens.join("\u0001")}`;
     if (now !== key || !layout) {
       key = now;
       layout = layOut(s.tokens, s.layers.length, width);
     }
     spacer.style.height = `${Math.max(height, layout.lines * layout.pitch + 4)}px`;
-    const ratio = globalThis.devicePixelRatio || 1;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d");
+    const context = sized(canvas, width, height);
     if (!context) return;
-    context.scale(ratio, ratio);
     context.translate(0, -scroller.scrollTop);
     paint(context, s, layout, scroller.scrollTop, height);
   }
 
-  const redraw = () => {
-    if (!frame) frame = requestAnimationFrame(draw);
-  };
   const at = (event: PointerEvent) => {
     const box = canvas.getBoundingClientRect();
     if (!layout || !box.width) return null;
@@ -116,17 +100,8 @@ export function createStrip(stage: HTMLElement, options: StripOptions) {
     event.stopPropagation(); // JupyterLab's shortcuts must not take what is typed
   }
 
-  scroller.addEventListener("scroll", redraw, { signal });
-  const observer = new ResizeObserver(redraw);
-  observer.observe(scroller);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    cancelAnimationFrame(frame);
-  });
-
   return {
     redraw,
-    focus: () => canvas.focus({ preventScroll: true }),
     /** Scroll until a token is in sight. */
     reveal(step: number) {
       const place = layout?.places[step];
@@ -182,16 +157,16 @@ function paint(
       if (s.replacement !== s.original) drawOriginal(context, s, middle, top);
     }
     const token = changed ? s.replacement : s.tokens[step];
-    context.font = `15px ${FONT}`;
+    context.font = `15px ${MONOSPACE}`;
     context.fillStyle = changed ? s.colours.page : token === "\n" ? s.colours.muted : s.colours.text;
-    context.fillText(changed ? named(token) : glyph(token), middle, top + ABOVE + TEXT / 2 - 0.5);
+    context.fillText(changed ? named(token) : printed(token), middle, top + ABOVE + TEXT / 2 - 0.5);
   }
 }
 
 /** What stood there, struck through, above what stands there now. */
 function drawOriginal(context: CanvasRenderingContext2D, s: StripState, middle: number, top: number): void {
   const text = named(s.original);
-  context.font = `13px ${FONT}`;
+  context.font = `13px ${MONOSPACE}`;
   context.fillStyle = s.colours.muted;
   context.fillText(text, middle, top + ABOVE / 2);
   const half = context.measureText(text).width / 2 + 2;
