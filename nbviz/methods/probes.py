@@ -194,14 +194,14 @@ def probe_steps(
             if layer not in given:
                 continue
             if stage != "shuffled":
-                ready[layer], notes = yield from _features(given[layer], layer, reduce_to)
+                ready[layer], notes = yield from probe_features(given[layer], layer, reduce_to)
                 if stage == "scores":
                     probes = replace(probes, notes=(*probes.notes, *notes))
             for j, task in enumerate(tasks):
                 asked = task.shuffled(seed + 1) if stage == "shuffled" else task
                 filled = getattr(probes, stage).copy()
                 for f, (fit, held_out) in enumerate(asked.splits(folds, seed)):
-                    filled[i, j, f] = _score(ready[layer], asked, fit, held_out, penalty)
+                    filled[i, j, f] = probe_score(ready[layer], asked, fit, held_out, penalty)
                     done += 1
                     yield Progress(done, total, "linear probes")
                 probes = replace(probes, **{stage: filled})
@@ -229,7 +229,7 @@ def _check_untrained(
     return found
 
 
-def _features(
+def probe_features(
     array: NDArray[Any], layer: str, reduce_to: int
 ) -> Generator[Progress, None, tuple[NDArray[np.float64], tuple[str, ...]]]:
     """Standardised features, at most ``reduce_to``, of mean squared length 1; and what was done to them."""
@@ -253,7 +253,7 @@ def _features(
     return scaled, notes
 
 
-def _score(
+def probe_score(
     features: NDArray[np.float64], task: ProbeColumn, fit: NDArray, held_out: NDArray, penalty: float
 ) -> float:
     from sklearn.linear_model import LogisticRegression, RidgeCV
