@@ -279,7 +279,11 @@ class _Work:
             array = yield from self._activations(who, i)
             if array is None:
                 return None
-            kept, notes = yield from probe_features(array, self.layers[i], REDUCE_TO)
+            try:
+                kept, notes = yield from probe_features(array, self.layers[i], REDUCE_TO)
+            except ValueError as error:
+                self.store.scores[(*self.keys[who], "why not", self.layers[i])] = f"{who}{error}"
+                return None
             self.store.features.put(key, kept)
             if notes and who == TRAINED:
                 self.store.scores[(*self.keys[who], "why not", self.layers[i])] = notes[0]

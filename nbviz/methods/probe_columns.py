@@ -86,6 +86,7 @@ def probe_columns(
                 name, columns[name], n, folds=folds, groups=None if nested else codes, is_numeric=None
             )
             check_neighbours(k, len(one.rows))
+            _check_sizes(one, folds)
         except (TypeError, ValueError) as error:
             left_out[name] = str(error)
             continue
@@ -98,6 +99,18 @@ def probe_columns(
         reasons = "; ".join(left_out.values()) or "there are no labels and no metadata"
         raise ValueError(f"no column can be probed: {reasons}")
     return ProbeColumns(tuple(found), tuple(types), left_out, tuple(notes))
+
+
+def _check_sizes(column: ProbeColumn, folds: int) -> None:
+    """Two samples of a class to fit on, on average; with fewer nothing can be generalised."""
+    if column.is_numeric:
+        return
+    n_classes, n = int(column.target.max()) + 1, len(column.target)
+    if 2 * n_classes * folds > n * (folds - 1):
+        raise ValueError(
+            f"column {column.name!r} has {n_classes} classes for {n} samples, too few of each to fit on a "
+            f"part and score on the rest ({folds} folds)"
+        )
 
 
 def _is_nested(name: str, values: ArrayLike, groups: NDArray[np.int64]) -> bool:

@@ -234,7 +234,10 @@ def probe_features(
 ) -> Generator[Progress, None, tuple[NDArray[np.float64], tuple[str, ...]]]:
     """Standardised features, at most ``reduce_to``, of mean squared length 1; and what was done to them."""
     yield Progress(0, 1, f"features of {layer}")
-    array = array[:, ~dead_units(array)]
+    is_dead = dead_units(array)
+    if is_dead.all():
+        raise ValueError(f"layer {layer!r}: all units have one value, to the precision of float32")
+    array = array[:, ~is_dead]
     standard = array - array.mean(axis=0, dtype=np.float64).astype(array.dtype)
     standard /= np.sqrt(np.einsum("ij,ij->j", standard, standard, dtype=np.float64) / len(standard)).astype(
         array.dtype
