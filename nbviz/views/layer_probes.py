@@ -14,6 +14,7 @@ import traitlets as t
 
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Steps
+from nbviz.core.layers import INPUT, OUTPUT
 from nbviz.core.network import Network
 from nbviz.core.recording import spread
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
@@ -210,7 +211,7 @@ class LayerProbes(View):
                 "n": len(samples),
                 "layers": names,
                 "usual": [names[i] for i in spread(len(names), MOST_LAYERS)],
-                "maps": any(len(layer.shape) == 3 for layer in layers),
+                "maps": any(len(x.shape) == 3 and x.name not in (INPUT, OUTPUT) for x in layers),
                 "columns": list(self._labels),
                 "untrained": possible,
             },
