@@ -47,7 +47,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onTheme: draw,
     local: {
       n_samples: {
-        get: () => channel.get("n_samples") || specimen().n,
+        get: () => Math.min(channel.get("n_samples") || specimen().n, specimen().n),
         set: (value: number) => channel.set({ n_samples: value }),
       },
       colour_scale: {

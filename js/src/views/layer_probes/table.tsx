@@ -59,11 +59,14 @@ export function ProbeGrid(props: ProbeGridProps) {
 
   const walk = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const grid = event.currentTarget;
-    if (event.key === "Enter" || event.key === " ") onChoose(focus);
+    // Where the focus is now, which may be ahead of what was drawn last.
+    const at = (event.target as HTMLElement).dataset.cell?.split(",").map(Number);
+    if (!at) return;
+    if (event.key === "Enter" || event.key === " ") onChoose({ i: at[0], j: at[1] });
     else if (event.key in STEPS) {
       const step = STEPS[event.key];
-      const i = Math.max(-1, Math.min(table.layers.length - 1, focus.i + step.i));
-      const j = Math.max(0, Math.min(table.columns.length - 1, focus.j + step.j));
+      const i = Math.max(-1, Math.min(table.layers.length - 1, at[0] + step.i));
+      const j = Math.max(0, Math.min(table.columns.length - 1, at[1] + step.j));
       onFocus({ i, j });
       grid.querySelector<HTMLElement>(`[data-cell="${i},${j}"]`)?.focus();
     } else return;
