@@ -309,6 +309,10 @@ class Network:
             raise unknown_name("epoch", epoch, [str(e) for e in sorted(self.checkpoints)])
         module = copy.deepcopy(self.module)
         module.load_state_dict(self.checkpoints[epoch])
+        return self.around(module)
+
+    def around(self, module: nn.Module) -> Network:
+        """A Network around another module of the same kind, with this one's transform, names and so on."""
         return Network(
             module,
             transform=self.transform,

@@ -31,9 +31,15 @@ def present(labels: NDArray) -> NDArray[np.bool_]:
     if labels.dtype.kind == "f":
         return ~np.isnan(labels)
     if labels.dtype.kind == "O":
-        is_nan = [isinstance(x, float) and math.isnan(x) for x in labels]
-        return np.array([x is not None and x != "" for x in labels], np.bool_) & ~np.array(is_nan, np.bool_)
+        return np.array([not _is_missing(x) for x in labels], np.bool_)
     return labels != "" if labels.dtype.kind in "US" else np.ones(len(labels), np.bool_)
+
+
+def _is_missing(label: Any) -> bool:
+    if isinstance(label, float):
+        return math.isnan(label)
+    # pandas' own sign of a missing value cannot be compared with anything
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label == ""
 
 
 def check_column(name: str, labels: ArrayLike, n_samples: int) -> tuple[NDArray[np.bool_], NDArray]:
@@ -49,3 +55,14 @@ def check_column(name: str, labels: ArrayLike, n_samples: int) -> tuple[NDArray[
         plain = np.array(labelled.tolist())  # all text or all numbers; a mixture is told apart as text
         labelled = plain if plain.dtype.kind in "biufUS" else labelled.astype(str)
     return has_label, labelled
+
+
+def whole_groups(name: str, labels: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    """A column as one code per sample; errors begin with the column, also where a sample has no value."""
+    has_label, labelled = check_column(name, labels, n_samples)
+    if not has_label.all():
+        raise ValueError(
+            f"column {name!r}: {(~has_label).sum()} of {n_samples} samples have no value, so it cannot say "
+            "which samples belong together"
+        )
+    return np.unique(labelled, return_inverse=True)[1].astype(np.int64)

@@ -46,9 +46,23 @@ class ProbeColumn:
         """``"R²"`` for numbers, ``"accuracy"`` for classes."""
         return "R²" if self.is_numeric else "accuracy"
 
-    def shuffled(self, seed: int) -> ProbeColumn:
-        """The same values handed out at random."""
-        return replace(self, target=np.random.default_rng(seed).permutation(self.target))
+    def shuffled(self, seed: int, types: NDArray[Any] | None = None) -> ProbeColumn:
+        """The same values handed out at random: to each sample its own, or one to each type of samples.
+
+        With ``types``, one value of any kind per row of ``rows``, all samples of a type get the same value,
+        in about the same shares: the control task of Hewitt and Liang 2019 ("Designing and Interpreting
+        Probes with Control Tasks", section 2), where a type is a word. What a probe scores on it, it owes
+        to telling the types apart.
+        """
+        rng = np.random.default_rng(seed)
+        if types is None:
+            return replace(self, target=rng.permutation(self.target))
+        of_sample, sizes = np.unique(types, return_inverse=True, return_counts=True)[1:]
+        order = rng.permutation(len(sizes))
+        middles = np.cumsum(sizes[order]) - sizes[order] / 2
+        of_type = np.empty(len(sizes), self.target.dtype)
+        of_type[order] = np.sort(self.target)[middles.astype(np.int64)]
+        return replace(self, target=of_type[of_sample])
 
     def splits(self, folds: int, seed: int) -> Folds:
         """Indices into ``rows`` to fit on and score on: shuffled, classes in equal shares, groups whole."""
@@ -58,11 +72,14 @@ class ProbeColumn:
         if self.groups is None:
             kind: Any = sk.KFold if self.is_numeric else sk.StratifiedKFold
             return kind(folds, shuffle=True, random_state=seed).split(empty, self.target)
-        if self.is_numeric:
-            return sk.GroupKFold(folds).split(empty, self.target, self.groups)
-        return sk.StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
-            empty, self.target, self.groups
-        )
+        if not self.is_numeric:
+            fair = sk.StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+            found = list(fair.split(empty, self.target, self.groups))
+            # Of few groups it can give a fold none.
+            if all(len(held_out) for _, held_out in found):
+                return iter(found)
+        whole = sk.GroupKFold(folds, shuffle=True, random_state=seed)
+        return whole.split(empty, self.target, self.groups)
 
 
 def probe_column(

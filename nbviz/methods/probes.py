@@ -13,13 +13,12 @@ from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_labels
 from nbviz.methods.label_columns import check_layers
 from nbviz.methods.neuron_projection import dead_units
-from nbviz.methods.principal_components import principal_components_steps
+from nbviz.methods.probe_fits import reduced_steps, ridge_score
 from nbviz.methods.probe_folds import ProbeColumn, probe_column
 
 REDUCE_TO = 512
 PENALTY = 10.0
 """Inverse strength of the penalty; on digits, accuracies between 1 and 1,000 differ by at most 0.02."""
-RIDGE_PENALTIES = np.logspace(-4, 4, 17)
 # Iterations of L-BFGS; on digits it took 10 to 60, and up to 160 on shuffled labels.
 MAX_ITERATIONS = 1_000
 
@@ -194,14 +193,14 @@ def probe_steps(
             if layer not in given:
                 continue
             if stage != "shuffled":
-                ready[layer], notes = yield from _features(given[layer], layer, reduce_to)
+                ready[layer], notes = yield from probe_features(given[layer], layer, reduce_to)
                 if stage == "scores":
                     probes = replace(probes, notes=(*probes.notes, *notes))
             for j, task in enumerate(tasks):
                 asked = task.shuffled(seed + 1) if stage == "shuffled" else task
                 filled = getattr(probes, stage).copy()
                 for f, (fit, held_out) in enumerate(asked.splits(folds, seed)):
-                    filled[i, j, f] = _score(ready[layer], asked, fit, held_out, penalty)
+                    filled[i, j, f] = probe_score(ready[layer], asked, fit, held_out, penalty)
                     done += 1
                     yield Progress(done, total, "linear probes")
                 probes = replace(probes, **{stage: filled})
@@ -229,41 +228,42 @@ def _check_untrained(
     return found
 
 
-def _features(
+def probe_features(
     array: NDArray[Any], layer: str, reduce_to: int
 ) -> Generator[Progress, None, tuple[NDArray[np.float64], tuple[str, ...]]]:
     """Standardised features, at most ``reduce_to``, of mean squared length 1; and what was done to them."""
     yield Progress(0, 1, f"features of {layer}")
-    array = array[:, ~dead_units(array)]
+    is_dead = dead_units(array)
+    if is_dead.all():
+        raise ValueError(f"layer {layer!r}: all units have one value, to the precision of float32")
+    array = array[:, ~is_dead]
     standard = array - array.mean(axis=0, dtype=np.float64).astype(array.dtype)
     standard /= np.sqrt(np.einsum("ij,ij->j", standard, standard, dtype=np.float64) / len(standard)).astype(
         array.dtype
     )
     notes: tuple[str, ...] = ()
     if standard.shape[1] > reduce_to:
-        components = yield from principal_components_steps(standard, reduce_to, tolerance=1e-2)
-        kept = float(components.explained_variance_ratio.sum())
+        n_features = standard.shape[1]
+        standard, kept = yield from reduced_steps(standard, reduce_to)
         notes = (
-            f"{layer}: {standard.shape[1]} features reduced to {reduce_to} principal components, "
+            f"{layer}: {n_features} features reduced to {reduce_to} principal components, "
             f"which keep {kept:.0%} of the variance",
         )
-        standard = components.positions
     scaled = standard.astype(np.float64)
     scaled /= np.sqrt((scaled**2).sum(axis=1).mean())
     return scaled, notes
 
 
-def _score(
+def probe_score(
     features: NDArray[np.float64], task: ProbeColumn, fit: NDArray, held_out: NDArray, penalty: float
 ) -> float:
-    from sklearn.linear_model import LogisticRegression, RidgeCV
-
-    model: Any
+    """Accuracy, or R², on ``held_out`` of a linear probe that was fitted on ``fit``."""
     if task.is_numeric:
-        model = RidgeCV(alphas=RIDGE_PENALTIES)
-    else:
-        if len(np.unique(task.target[fit])) < 2:
-            raise ValueError(f"column {task.name!r}: a training part holds one class only (groups too few?)")
-        model = LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS)
+        return ridge_score(features[task.rows], task.target, fit, held_out)
+    from sklearn.linear_model import LogisticRegression
+
+    if len(np.unique(task.target[fit])) < 2:
+        raise ValueError(f"column {task.name!r}: a training part holds one class only (groups too few?)")
+    model = LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS)
     model.fit(features[task.rows[fit]], task.target[fit])
     return float(model.score(features[task.rows[held_out]], task.target[held_out]))

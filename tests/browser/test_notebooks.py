@@ -56,6 +56,22 @@ CLAIMS = {
         "faces is None or"
         " (abs(faces.result.mean[:-1] - faces.result.baseline) < faces.result.sd[:-1])[:, 1:].all()",
     ],
+    "10_where_layers_separate.ipynb": [
+        "0.5 < phones.table.hits[0, 0] < 0.65 and (phones.table.hits[3:, 0] > 0.9).all()",
+        "(np.diff(phones.table.hits[:, 2]) < 0).all() and 0.07 < phones.table.hits[4, 2] < 0.09",
+        "0.17 < phones.table.hits[0, 2] < 0.2 and phones.table.hits[0, 0] > phones.table.hits[0, 2]",
+        "table.accuracy[0, who] > 0.48 and table.accuracy[4, who] < 0.1",
+        "table.untrained_accuracy[4, who] > 0.75 * table.untrained_accuracy[0, who]",
+        "(kinds.table.accuracy[1:5] > 0.99).all() and 0.95 < kinds.table.untrained_accuracy[4, 0] < 0.97",
+        "(np.diff(kinds.table.shuffled_accuracy[:5, 0]) > 0).all() and kinds.table.selectivity[4, 0] < 0.05",
+        "(np.diff(kinds.table.selectivity[:5, 0]) < 0).all() and kinds.table.accuracy.argmin() == 0",
+        "(np.diff(shapes.table.accuracy[:, 0]) > 0).all()",
+        "(shapes.table.accuracy[1:4, 1] > shapes.table.accuracy[0, 1]).all()",
+        "(shapes.table.untrained_accuracy[1:4, 1] > shapes.table.accuracy[0, 1]).all()",
+        "shapes.table.accuracy[5, 1] < 0.2 < 0.5 < shapes.table.untrained_accuracy[5, 1]",
+        "shapes.table.accuracy[4, 1] > 0.8",
+        "shapes.table.accuracy[3, 2] > 0.5 > shapes.table.accuracy[4, 2]",
+    ],
 }
 
 

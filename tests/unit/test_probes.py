@@ -9,8 +9,10 @@ from sklearn.preprocessing import StandardScaler
 import nbviz
 from nbviz.core.capture import capture
 from nbviz.core.events import Preview, Progress, Result
+from nbviz.methods.principal_components import pca
+from nbviz.methods.probe_fits import RIDGE_PENALTIES, reduced_steps, ridge_score
 from nbviz.methods.probe_folds import probe_column
-from nbviz.methods.probes import PENALTY, RIDGE_PENALTIES, probe, probe_steps
+from nbviz.methods.probes import PENALTY, probe, probe_steps
 
 LAYERS = ["input", "pool2", "relu4", "fc2"]
 
@@ -194,3 +196,35 @@ def test_what_cannot_be_probed_is_refused(columns, options, message):
 def test_activations_that_are_no_numbers_name_their_layer():
     with pytest.raises(ValueError, match=r"layer .a.: .*not finite"):
         probe({"a": np.full((40, 3), np.inf)}, {"x": [0, 1] * 20})
+
+
+@pytest.mark.parametrize(("n", "features"), [(90, 20), (100, 120), (40, 38)])
+def test_ridge_regression_is_that_of_scikit_learn(n, features):
+    rng = np.random.default_rng(n)
+    array = rng.normal(size=(n, features))
+    array[:, 5:] *= 0.3
+    array /= np.sqrt((array**2).sum(1).mean())
+    target = 3 + array[:, 0] + 0.5 * rng.normal(size=n)
+    fit, held_out = np.split(rng.permutation(n), [2 * n // 3])
+    model = RidgeCV(alphas=RIDGE_PENALTIES).fit(array[fit], target[fit])
+    assert RIDGE_PENALTIES[0] < model.alpha_ < RIDGE_PENALTIES[-1]
+    expected = model.score(array[held_out], target[held_out])
+    assert ridge_score(array, target, fit, held_out) == pytest.approx(expected, abs=1e-8)
+
+
+def test_more_features_than_samples_are_reduced_exactly():
+    rng = np.random.default_rng(0)
+    array = rng.normal(size=(50, 400)) * np.linspace(1, 9, 400)
+    array -= array.mean(axis=0)
+    steps = reduced_steps(array, 20)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            positions, kept = end.value
+            break
+    expected = pca(array, 20)
+    assert kept == pytest.approx(expected.explained_variance_ratio.sum(), abs=1e-6)
+    np.testing.assert_allclose(
+        positions @ positions.T, expected.positions @ expected.positions.T, rtol=1e-3, atol=1
+    )

@@ -13,6 +13,8 @@ export interface Rule {
   axis: "x" | "y";
   value: number;
   name: string;
+  /** Of a rule across: the area below it is shaded, as one in which a value says nothing. */
+  shade?: boolean;
 }
 
 export interface CurvesProps {
@@ -20,6 +22,8 @@ export interface CurvesProps {
   label: string;
   /** Ascending. */
   x: ArrayLike<number>;
+  /** One for each x, where these are no numbers: they stand along the axis, slanted if there is little room. */
+  xNames?: string[];
   /** With the unit, if there is one: "shift (pixels)". */
   xTitle: string;
   yTitle: string;
@@ -50,6 +54,8 @@ export interface CurvesProps {
 const TOP = 24; // the title of the y axis stands here
 const BOTTOM = 36;
 const LETTER = 6.4; // mean width of a letter, CSS pixels
+const SLANT = 38; // of names along the axis, degrees
+const NAME = 16; // letters of a name along the axis
 
 /** Colours for `n` curves, as CSS. */
 export function curveColours(n: number, dark: boolean): string[] {
@@ -90,17 +96,25 @@ function format(scale: Scale, count: number): (tick: number) => string {
   return "base" in scale ? scale.tickFormat(count, "~g") : scale.tickFormat(count);
 }
 
+/** The end of a name tells more than its beginning: "…encoder.layer3.relu". */
+const shortened = (name: string) => (name.length > NAME ? `…${name.slice(1 - NAME)}` : name);
+
 function Chart(props: CurvesProps & { width: number; names: string; endWidth: number }) {
   const { label, x, xTitle, yTitle, curves, width, height, names, rules = [], at = null, onPoint } = props;
-  const { formatX = plain, formatY = plain } = props;
   const xs = Array.from(x);
-  const bottom = height - BOTTOM;
+  const words = props.xNames?.map(shortened);
+  const widest = LETTER * Math.max(0, ...(words ?? []).map((word) => word.length));
+  const isSlanted = words !== undefined && widest + 8 > (0.85 * width) / Math.max(1, words.length);
+  const foot = BOTTOM + (isSlanted ? widest * Math.sin((SLANT * Math.PI) / 180) : 0);
+  const { formatX = props.xNames ? (value) => props.xNames![xs.indexOf(value)] : plain, formatY = plain } =
+    props;
+  const bottom = height - foot;
   const logY = props.yScale === "log";
   const sy: Scale = (logY ? scaleLog() : scaleLinear())
     .domain(props.yDomain ?? spanOf(curves, logY))
     .range([bottom, TOP]);
   if (!props.yDomain) sy.nice();
-  const rows = Math.max(2, Math.round((height - TOP - BOTTOM) / 40));
+  const rows = Math.max(2, Math.round((height - TOP - foot) / 40));
   const yTicks = sy.ticks(rows).map((tick) => ({ at: sy(tick), text: format(sy, rows)(tick) }));
   const left = 10 + LETTER * Math.max(1, ...yTicks.map(({ text }) => text.length));
   const right = width - (names === "ends" ? props.endWidth + 22 : 12);
@@ -109,6 +123,10 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
     .range([left, right]);
   const columns = Math.max(2, Math.round((right - left) / 60));
   const places = xs.map((value) => sx(value));
+  const every = Math.ceil((15 * xs.length) / Math.max(1, right - left)); // a line of text is 15 pixels high
+  const xTicks = words
+    ? words.map((text, i) => ({ at: places[i], text })).filter((_, i) => i % every === 0)
+    : sx.ticks(columns).map((tick) => ({ at: sx(tick), text: format(sx, columns)(tick) }));
   const heights = (values: ArrayLike<number>) =>
     Array.from(values, (value) => (logY && value <= 0 ? Number.NaN : sy(value)));
   // The lower edge of a band goes down to the axis where a logarithmic one has no place for it.
@@ -176,22 +194,36 @@ function Chart(props: CurvesProps & { width: number; names: string; endWidth: nu
         </g>
       ))}
       <line class="nbviz-curves-axis" x1={left} x2={right} y1={bottom} y2={bottom} />
-      {sx.ticks(columns).map((tick) => (
-        <g key={tick}>
-          <line class="nbviz-curves-axis" x1={sx(tick)} x2={sx(tick)} y1={bottom} y2={bottom + 4} />
-          <text x={sx(tick)} y={bottom + 16} text-anchor="middle">
-            {format(sx, columns)(tick)}
+      {xTicks.map((tick) => (
+        <g key={tick.at}>
+          <line class="nbviz-curves-axis" x1={tick.at} x2={tick.at} y1={bottom} y2={bottom + 4} />
+          <text
+            x={tick.at + (isSlanted ? 4 : 0)}
+            y={bottom + (isSlanted ? 12 : 16)}
+            text-anchor={isSlanted ? "end" : "middle"}
+            transform={isSlanted ? `rotate(${-SLANT} ${tick.at + 4} ${bottom + 12})` : undefined}
+          >
+            {tick.text}
           </text>
         </g>
       ))}
       <text class="nbviz-curves-title" x={(left + right) / 2} y={height - 4} text-anchor="middle">
         {xTitle}
       </text>
-      {rules.map(({ axis, value, name }) => {
+      {rules.map(({ axis, value, name, shade }) => {
         const [x1, x2] = axis === "x" ? [sx(value), sx(value)] : [left, right];
         const [y1, y2] = axis === "y" ? [sy(value), sy(value)] : [TOP, bottom];
         return (
           <g key={name}>
+            {shade && axis === "y" && (
+              <rect
+                class="nbviz-curves-shade"
+                x={left}
+                width={Math.max(0, right - left)}
+                y={y1}
+                height={Math.max(0, bottom - y1)}
+              />
+            )}
             <line class="nbviz-curves-rule" x1={x1} x2={x2} y1={y1} y2={y2} />
             <text
               class="nbviz-curves-halo"

@@ -6,13 +6,13 @@ import { type BoxBoard, createBoxBoard } from "../parts/box_board";
 import { type DrawnBox, equalBoxes, freeName, type Part, withBox } from "../parts/boxes";
 import { classPalette, contrast, toCss, unpack } from "../parts/colours";
 import { History } from "../parts/mask";
+import { PickList, pickListCss } from "../parts/pick_list";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { spriteUrl } from "../parts/thumbnails";
 import { Caption } from "./correspondence_analysis/caption";
 import { Chips } from "./correspondence_analysis/chips";
 import { controlsOf, factsOf } from "./correspondence_analysis/controls";
-import { LayerPicker } from "./correspondence_analysis/layers";
 import { type Item, LIMITS, type Meta, type Specimen } from "./correspondence_analysis/meta";
 import css from "./correspondence_analysis/style.css";
 import { DeltaTable } from "./correspondence_analysis/table";
@@ -49,7 +49,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const { root, stage, channel } = shell;
   root.classList.add("nbviz-correspondence");
-  addStyle(root, css);
+  for (const sheet of [pickListCss, css]) addStyle(root, sheet);
   const [chips, row] = ["nbviz-chip-row", "nbviz-tiles"].map((className) => {
     const element = document.createElement("div");
     element.className = className;
@@ -270,6 +270,16 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     shell.refresh();
   }
 
+  const shownLayers = (): string[] => {
+    const layers: string[] = channel.get("layers") ?? [];
+    return layers.length ? layers : specimen().usual;
+  };
+
+  function pickLayers(layers: string[]): void {
+    channel.set({ layers });
+    redraw();
+  }
+
   function renderBelow(): void {
     if (!meta) return;
     const named = new Map(parts.map(({ name }, i) => [name, toCss(colours()[i])]));
@@ -286,13 +296,14 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       h("div", null, [
         meta.words ? h("p", { class: "nbviz-words", role: "status" }, meta.words) : null,
         h("div", { class: "nbviz-delta-head" }, [
-          h(LayerPicker, {
-            specimen: specimen(),
-            layers: channel.get("layers") ?? [],
-            onPick: (layers) => {
-              channel.set({ layers });
-              redraw();
-            },
+          h(PickList, {
+            label: "Layers",
+            tip: "Layers whose signs of change are compared",
+            names: specimen().layers,
+            chosen: shownLayers(),
+            usual: specimen().usual,
+            onPick: pickLayers,
+            onUsual: () => pickLayers([]),
           }),
           meta.result ? key(false, "part, ± sd over pairs of pictures") : null,
           meta.result ? key(true, "random boxes of the same sizes") : null,
