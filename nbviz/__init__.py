@@ -21,6 +21,7 @@ _WHERE = {
     "HiddenStates": "nbviz.views.hidden_states",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
+    "OutlierExplorer": "nbviz.views.outlier_explorer",
     "ReceptiveField": "nbviz.views.receptive_field",
     "TimeScales": "nbviz.views.time_scales",
 }
@@ -38,6 +39,7 @@ __all__ = [
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
+    "OutlierExplorer",
     "ReceptiveField",
     "Samples",
     "TimeScales",
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
+    from nbviz.views.outlier_explorer import OutlierExplorer
     from nbviz.views.receptive_field import ReceptiveField
     from nbviz.views.time_scales import TimeScales
 
