@@ -55,6 +55,8 @@ export function LongList(props: LongListProps) {
   const [scroll, setScroll] = useState(0);
   const [height, setHeight] = useState(400);
   const id = useId();
+  const at = useRef(active); // keys may come faster than the list is drawn
+  at.current = active;
 
   useLayoutEffect(() => {
     const element = box.current!;
@@ -78,9 +80,11 @@ export function LongList(props: LongListProps) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const next = stepTo(event.key, active, Math.max(1, Math.floor(height / rowHeight) - 1), count);
-    if (next !== null) onMove(next);
-    else if ((event.key === "Enter" || event.key === " ") && active >= 0) onPick(active);
+    const next = stepTo(event.key, at.current, Math.max(1, Math.floor(height / rowHeight) - 1), count);
+    if (next !== null) {
+      at.current = next;
+      onMove(next);
+    } else if ((event.key === "Enter" || event.key === " ") && at.current >= 0) onPick(at.current);
     else if (event.key === "Escape") onPick(-1);
     else return;
     event.preventDefault();

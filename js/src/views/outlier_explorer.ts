@@ -3,21 +3,21 @@
 import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderNode } from "preact";
 import { type Frame, typedArray } from "../channel";
-import { classPalette, type Palette, toCss } from "../parts/colours";
+import { classPalette, type Palette } from "../parts/colours";
 import { type Column, colourColumn, readColumns } from "../parts/columns";
-import { Legend, legendCss } from "../parts/legend";
+import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
 import { createScatter } from "../parts/scatter";
-import { combine, type How } from "../parts/selection";
+import { combine, type How, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS, type OutlierSpecimen } from "./outlier_explorer/controls";
 import { groundPainter, groundPixels } from "./outlier_explorer/ground";
 import { MapKey } from "./outlier_explorer/key";
 import { type Marks, paintMarks } from "./outlier_explorer/marks";
-import { NeighbourPictures, SampleDetail } from "./outlier_explorer/neighbours";
+import { Peek, SampleDetail } from "./outlier_explorer/neighbours";
 import {
   arraysOf,
   listed,
@@ -30,7 +30,7 @@ import {
   sortKey,
   WRONG,
 } from "./outlier_explorer/report";
-import { type ClassMark, type Sample, sentence } from "./outlier_explorer/row";
+import { sampleAt, sentence } from "./outlier_explorer/sample";
 import { Side } from "./outlier_explorer/side";
 import css from "./outlier_explorer/style.css";
 
@@ -131,38 +131,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   const nameOf = (row: number) => specimen().names?.[row] ?? `sample ${row}`;
 
-  function classAt(name: string, row: number): ClassMark | null {
-    const column = columns[name] as Classes | undefined;
-    const code = column?.codes[row] ?? -1;
-    const named = column?.names[code];
-    return named === undefined ? null : { name: named, colour: palette.colours[code] };
-  }
-
-  const unknown = () => ({ name: "?", colour: palette.missing });
-
-  function sampleOf(measured: Report, point: number): Sample {
-    const row = measured.rows[point];
-    const confidence = columns.confidence;
-    return {
-      row,
-      name: nameOf(row),
-      label: classAt("label", row) ?? unknown(),
-      prediction: classAt("prediction", row),
-      confidence: confidence?.kind === "numbers" ? confidence.values[row] : Number.NaN,
-      isWrong: (measured.flags[point] & WRONG) > 0,
-      isOutlier: (measured.flags[point] & OUTLIER) > 0,
-      loss: measured.loss ? measured.loss[point] : Number.NaN,
-      lossUnit: meta?.lossUnit ?? "",
-      same: measured.same[point],
-      disagreement: measured.disagreement ? measured.disagreement[point] : null,
-      k: measured.k,
-      neighbours: neighboursOf(measured, point).map((near) => ({
-        row: measured.rows[near],
-        label: classAt("label", measured.rows[near]) ?? unknown(),
-      })),
-    };
-  }
-
+  const sampleOf = (measured: Report, point: number) =>
+    sampleAt(measured, point, { columns, palette, nameOf, lossUnit: meta?.lossUnit ?? "" });
   const pointOf = (row: number | null) => (row === null ? null : (report?.points.get(row) ?? null));
   const wordsOf = (point: number) => {
     const measured = pointOf(rows[point]);
@@ -201,10 +171,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     select(again ? NONE : rowsOf(report, cell), { show: again ? "all" : cell });
   }
 
-  /** Another choice of samples; a selection that came with a cell of the table goes with it. */
+  /** Whether the selection came with a cell of the table: it goes when that goes. */
+  const isOfCell = () => report !== null && sameRows(rowsOf(report, model.get("show")), selection);
+
   function setShow(value: unknown): void {
-    const before = report ? rowsOf(report, model.get("show")) : NONE;
-    if (selection.length && String(before) === String(selection)) select(NONE, { show: value });
+    if (selection.length && isOfCell()) select(NONE, { show: value });
     else assign({ show: value });
   }
 
@@ -215,15 +186,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       return;
     }
     const shown = sampleOf(report, measured);
-    const row = rows[point];
-    const thumbnail = what === "sample" && sprite && row < sprite.count ? { sprite, index: row } : null;
-    const lines =
-      what === "sample"
-        ? sentence(shown).split(", ")
-        : [`${shown.same} of ${shown.k} neighbours are ${shown.label.name}`];
-    const children =
-      what === "neighbours" ? h(NeighbourPictures, { sample: shown, sprite, nameOf }) : undefined;
-    renderNode(h(HoverCard, { thumbnail, lines, clientX: x, clientY: y, children }), card);
+    renderNode(h(Peek, { sample: shown, what, sprite, nameOf, clientX: x, clientY: y }), card);
   }
 
   // Drawing
@@ -247,7 +210,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     meta = frame.meta as OutlierMeta;
     const arrays = arraysOf(frame);
     const given = arrays.rows as Int32Array;
-    const isSame = same(given, rows);
+    const isSame = sameRows(given, rows);
     if (!isSame) rows = given;
     const measured = reportOf(frame);
     if (measured) report = { ...measured, rows }; // one array for one list of samples: compared by identity
@@ -316,7 +279,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         sampleOf: (point) => sampleOf(measured, point),
         onSet: (name, value) => (name === "show" ? setShow(value) : assign({ [name]: value })),
         onCell: chooseCell,
-        onClear: () => select(NONE, { show: "all" }),
+        onClear: () => select(NONE, isOfCell() ? { show: "all" } : {}),
         onMove: (point) => {
           active = measured.rows[point];
           redraw();
@@ -345,23 +308,15 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function drawKey(): void {
     const label = columns.label as Classes | undefined;
-    const entries = (label?.names ?? []).map((name, i) => ({
-      name,
-      colour: toCss(palette.colours[i]),
-      shape: palette.shapes[i],
-    }));
-    const legend = h(Legend, {
-      label: "Colour: label",
-      entries,
-      onPick: (code, add) => {
-        const chosen = rows.filter((row) => label?.codes[row] === code);
-        select(combine(selection, chosen, add ? "add" : "replace"));
-      },
-    });
     const [wrong] = report?.overlap?.table.reduce((sums, [a]) => [sums[0] + a], [0]) ?? [null];
     renderNode(
       h(MapKey, {
-        legend,
+        names: label?.names ?? [],
+        palette,
+        onClass: (code, add) => {
+          const chosen = rows.filter((row) => label?.codes[row] === code);
+          select(combine(selection, chosen, add ? "add" : "replace"));
+        },
         outliers: report?.outliers ?? null,
         errors: wrong,
         note: meta?.regions?.note ?? "",
@@ -394,7 +349,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function readSelection(): void {
     const packed = model.get("selection");
     const incoming = packed?.byteLength ? (typedArray(packed, "int32") as Int32Array) : NONE;
-    if (same(incoming, selection)) return;
+    if (sameRows(incoming, selection)) return;
     selection = Int32Array.from(incoming);
     showSelection();
     redraw();
@@ -427,12 +382,6 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   readSprite();
   readSelection();
   readSample();
-}
-
-function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 const render: Render = ({ model, el }) => {

@@ -1,14 +1,20 @@
 // Under the map: what colours, rings and crosses mean, and what the ground is.
-import type { ComponentChild } from "preact";
-import { GlyphKey } from "../../parts/legend";
+import { type Palette, toCss } from "../../parts/colours";
+import { GlyphKey, Legend } from "../../parts/legend";
 
 export function MapKey({
-  legend,
+  names,
+  palette,
+  onClass,
   outliers,
   errors,
   note,
 }: {
-  legend: ComponentChild;
+  /** The classes. */
+  names: string[];
+  palette: Palette;
+  /** A class was clicked; `add` to the selection. */
+  onClass: (code: number, add: boolean) => void;
   /** null while they are not known. */
   outliers: number | null;
   errors: number | null;
@@ -17,7 +23,15 @@ export function MapKey({
 }) {
   return (
     <div class="nbviz-outliers-key">
-      {legend}
+      <Legend
+        label="Colour: label"
+        entries={names.map((name, i) => ({
+          name,
+          colour: toCss(palette.colours[i]),
+          shape: palette.shapes[i],
+        }))}
+        onPick={onClass}
+      />
       {outliers !== null && (
         <span class="nbviz-legend-entry">
           <svg width="14" height="14" aria-hidden="true" focusable="false">

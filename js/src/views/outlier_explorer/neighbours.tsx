@@ -1,7 +1,8 @@
 // A sample's neighbours as pictures: in the card under the mouse, and below the map for the chosen sample.
 import { toCss } from "../../parts/colours";
-import { type Sprite, Thumbnail } from "../../parts/thumbnails";
-import { Chip, type Sample, sentence } from "./row";
+import { HoverCard, type Sprite, Thumbnail } from "../../parts/thumbnails";
+import { Chip } from "./row";
+import { phrases, type Sample, sentence } from "./sample";
 
 const MOST_IN_CARD = 12;
 
@@ -29,15 +30,24 @@ function Neighbour({
   );
 }
 
-export function NeighbourPictures(props: Props) {
-  const { neighbours } = props.sample;
+/** The card under the mouse: the sample itself, or its neighbours. */
+export function Peek(props: Props & { what: "sample" | "neighbours"; clientX: number; clientY: number }) {
+  const { sample, sprite, what, clientX, clientY } = props;
+  if (what === "sample") {
+    const thumbnail = sprite && sample.row < sprite.count ? { sprite, index: sample.row } : null;
+    return <HoverCard thumbnail={thumbnail} lines={phrases(sample)} clientX={clientX} clientY={clientY} />;
+  }
+  const { neighbours, same, k, label } = sample;
+  const lines = [`${same} of ${k} neighbours are ${label.name}`];
   return (
-    <div class="nbviz-outliers-neighbours">
-      {neighbours.slice(0, MOST_IN_CARD).map((row) => (
-        <Neighbour key={row.row} {...props} row={row} size={40} />
-      ))}
-      {neighbours.length > MOST_IN_CARD && <span>+{neighbours.length - MOST_IN_CARD}</span>}
-    </div>
+    <HoverCard thumbnail={null} lines={lines} clientX={clientX} clientY={clientY}>
+      <div class="nbviz-outliers-neighbours">
+        {neighbours.slice(0, MOST_IN_CARD).map((row) => (
+          <Neighbour key={row.row} {...props} row={row} size={40} />
+        ))}
+        {neighbours.length > MOST_IN_CARD && <span>+{neighbours.length - MOST_IN_CARD}</span>}
+      </div>
+    </HoverCard>
   );
 }
 
@@ -53,7 +63,12 @@ export function SampleDetail(
         <span>
           <Chip mark={sample.label} /> {sentence(sample)}
         </span>
-        <button type="button" title="Show no sample (Escape in the list)" onClick={onClose}>
+        <button
+          type="button"
+          class="nbviz-outliers-close"
+          title="Show no sample (Escape in the list)"
+          onClick={onClose}
+        >
           Close
         </button>
       </div>

@@ -2,33 +2,7 @@
 import { luminance, toCss, unpack } from "../../parts/colours";
 import { type Sprite, Thumbnail } from "../../parts/thumbnails";
 import { lossText } from "./report";
-
-/** A class as it is shown: name and packed colour. */
-export interface ClassMark {
-  name: string;
-  colour: number;
-}
-
-/** All that a row says. */
-export interface Sample {
-  row: number;
-  name: string;
-  label: ClassMark;
-  prediction: ClassMark | null;
-  /** Probability of the prediction, NaN if unknown. */
-  confidence: number;
-  isWrong: boolean;
-  isOutlier: boolean;
-  /** NaN if unknown. */
-  loss: number;
-  lossUnit: string;
-  same: number;
-  /** null without predictions. */
-  disagreement: number | null;
-  k: number;
-  /** Nearest first. */
-  neighbours: { row: number; label: ClassMark }[];
-}
+import { type ClassMark, percentText, type Sample } from "./sample";
 
 const MOST_CHIPS = 6;
 
@@ -53,23 +27,6 @@ function Class({ mark }: { mark: ClassMark }) {
       {mark.name.length > 2 && <span class="nbviz-outliers-class">{mark.name}</span>}
     </>
   );
-}
-
-export const percentText = (share: number) => (Number.isNaN(share) ? "" : `${(100 * share).toFixed(0)} %`);
-
-/** The sample in one sentence. */
-export function sentence(sample: Sample): string {
-  const parts = [sample.name, `label ${sample.label.name}`];
-  if (sample.prediction) {
-    const sure = percentText(sample.confidence);
-    parts.push(
-      `${sample.isWrong ? "wrongly " : ""}predicted ${sample.prediction.name}${sure && ` with ${sure}`}`,
-    );
-  }
-  if (!Number.isNaN(sample.loss)) parts.push(`loss ${lossText(sample.loss)} ${sample.lossUnit}`.trim());
-  parts.push(`${sample.same} of ${sample.k} neighbours of its class`);
-  if (sample.isOutlier) parts.push("outlier");
-  return parts.join(", ");
 }
 
 export interface RowProps {
@@ -135,7 +92,7 @@ export function ListHead({ lossUnit, k }: { lossUnit: string; k: number }) {
         class="nbviz-outliers-number"
         title={`Loss${unit}: ${lossUnit ? "minus the logarithm of the probability of the label" : "as given"}`}
       >
-        loss{lossUnit && <small> {lossUnit}</small>}
+        loss{unit}
       </span>
       <span
         class="nbviz-outliers-number"
@@ -147,7 +104,7 @@ export function ListHead({ lossUnit, k }: { lossUnit: string; k: number }) {
         class="nbviz-outliers-number nbviz-outliers-disagreement"
         title={`Disagreement of neighbours and network: of the ${k} neighbours, those of the most frequent class less those of the predicted class`}
       >
-        against
+        disagree
       </span>
       <span title="Labels of the nearest neighbours, nearest first">neighbours</span>
     </div>

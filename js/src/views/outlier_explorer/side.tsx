@@ -4,7 +4,8 @@ import { LongList } from "../../parts/long_list";
 import type { Sprite } from "../../parts/thumbnails";
 import { listControls } from "./controls";
 import type { Report } from "./report";
-import { ListHead, type RowProps, type Sample, SampleRow, sentence } from "./row";
+import { ListHead, type RowProps, SampleRow } from "./row";
+import { type Sample, sentence } from "./sample";
 import { OverlapTable } from "./table";
 
 export const ROW_HEIGHT = 46;
@@ -48,17 +49,19 @@ export function Side(props: SideProps) {
         show={show}
         onCell={props.onCell}
       />
-      <Controls controls={controls} get={(name) => values[name]} set={props.onSet} />
-      <div class="nbviz-outliers-count">
-        <span role="status">
-          {`${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`}
-          {selected > 0 && `, of ${selected.toLocaleString("en")} selected`}
-        </span>
-        {selected > 0 && (
-          <button type="button" title="Select no samples: the list holds all again" onClick={props.onClear}>
-            Clear selection
-          </button>
-        )}
+      <div class="nbviz-outliers-bar">
+        <Controls controls={controls} get={(name) => values[name]} set={props.onSet} />
+        <div class="nbviz-outliers-count">
+          <span role="status">
+            {`${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`}
+            {selected > 0 && `, of ${selected.toLocaleString("en")} selected`}
+          </span>
+          {selected > 0 && (
+            <button type="button" title="Select no samples: the list holds all again" onClick={props.onClear}>
+              Clear selection
+            </button>
+          )}
+        </div>
       </div>
       <ListHead lossUnit={props.lossUnit} k={report.k} />
       {list.length ? (
