@@ -63,7 +63,7 @@ def _report(report: NeighbourReport) -> tuple[dict[str, Any], dict[str, np.ndarr
     if report.is_wrong is not None:
         flags = flags + 2 * report.is_wrong.astype(np.uint8)
     small = np.uint16 if len(flags) <= MISSING else np.int32
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "flags": flags,
         "same": report.same.astype(np.uint16),
         "neighbours": report.graph.indices.astype(small).ravel(),
@@ -75,7 +75,7 @@ def _report(report: NeighbourReport) -> tuple[dict[str, Any], dict[str, np.ndarr
     for key in worst.keys:
         arrays[f"order {key}"] = worst.order(key).astype(np.int32)
     overlap = report.outliers.overlap
-    meta = {
+    meta: dict[str, Any] = {
         "k": report.k,
         "mostHit": report.most_hit,
         "hit": report.hit,
