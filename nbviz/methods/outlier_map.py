@@ -73,6 +73,7 @@ def outlier_map_steps(
     most_hit: int = 2,
     losses: NDArray[np.float64] | None = None,
     regions: bool = False,
+    was_shown: bool = False,
     cache: NeighbourCache | None = None,
 ) -> Steps:
     """Measure a map of a layer while it takes shape.
@@ -92,6 +93,8 @@ def outlier_map_steps(
         Of all samples. Default for a model: cross-entropy in nats.
     regions : bool
         Whether to colour the ground behind the points.
+    was_shown : bool
+        Whether the map was shown before, so that its first picture is worth nothing without a measurement.
     cache : NeighbourCache, optional
         That of ``maps``.
 
@@ -116,10 +119,8 @@ def outlier_map_steps(
             continue
         value: LayerMap = event.value
         is_last = isinstance(event, Result)
-        if not is_last and (measure.picture is None or len(value.rows) < len(shown)):
-            measure.begin(value)
-            assert measure.picture is not None
-            yield Preview(measure.picture)  # the first picture waits for nothing
+        if not is_last and not was_shown and (measure.picture is None or len(value.rows) < len(shown)):
+            yield Preview(measure.begin(value))  # the first picture waits for nothing
         if len(value.rows) < len(shown):
             continue
         if measure.losses is None and losses is not None:
@@ -141,7 +142,7 @@ class _Measure:
         self.picture: OutlierMap | None = None
         self._cost, self._since = 0.0, -np.inf
 
-    def begin(self, value: LayerMap) -> None:
+    def begin(self, value: LayerMap) -> OutlierMap:
         """A picture that is not measured yet."""
         self.picture = OutlierMap(
             map=value,
@@ -154,6 +155,7 @@ class _Measure:
             regions=None,
             notes=self._notes(value),
         )
+        return self.picture
 
     def of(self, event: Event, graph: NeighbourGraph | None, is_last: bool) -> Preview | Result:
         """The same event, measured: anew if it is the last or there was rest enough, else as before."""

@@ -29,11 +29,9 @@ from nbviz.methods.worst_first import KEYS
 from nbviz.views.base import View
 from nbviz.views.frames import Frame
 from nbviz.views.outlier_frames import class_columns, frame_of
-from nbviz.views.points import packed_sprite
+from nbviz.views.points import packed_sprite, sample_names
 from nbviz.views.resumable import Resumable
 from nbviz.views.traits import Indices
-
-_MOST_NAMES = 20_000
 
 
 class OutlierExplorer(View):
@@ -210,9 +208,6 @@ class OutlierExplorer(View):
         traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
         traits.setdefault("k", max(1, min(6, shown - 1)))
         traits.setdefault("most_hit", min(2, max(0, traits["k"] - 1)))
-        names = samples.names
-        if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
-            names = samples.inputs
         columns: dict[str, Any] = {}
         if self._classes is not None:
             columns, self._codes = class_columns(self._classes)
@@ -222,7 +217,7 @@ class OutlierExplorer(View):
             specimen={
                 "n": len(samples),
                 "layers": [{"name": x.name, "type": x.type, "shape": list(x.shape)} for x in layers],
-                "names": names if names is not None and len(names) <= _MOST_NAMES else None,
+                "names": sample_names(samples),
             },
             columns_sent=columns,
         )
@@ -272,8 +267,10 @@ class OutlierExplorer(View):
         }
         shown = min(params.n_samples or len(specimen.samples), len(specimen.samples))
         version = specimen.network.version if isinstance(specimen, ModelSpecimen) else None
+        key = (params.layer, *options.values(), version)
+        was_shown = self._map.holds(key)
         maps = self._map.steps(
-            (params.layer, *options.values(), version),
+            key,
             lambda: layer_map_steps(
                 specimen, params.layer, k=max(1, min(6, shown - 1)), cache=self._neighbours, **options
             ),
@@ -289,6 +286,7 @@ class OutlierExplorer(View):
             most_hit=params.most_hit,
             losses=self._losses,
             regions=params.regions,
+            was_shown=was_shown,
             cache=self._neighbours,
         ):
             yield event

@@ -20,6 +20,10 @@ class Resumable:
         self._steps: Steps | None = None
         self._last: Preview | Result | None = None
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether there is a picture of the computation known by ``key`` already."""
+        return self._last is not None and self._key == key
+
     def steps(self, key: Hashable, begin: Callable[[], Steps]) -> Steps:
         """The last picture of the computation known by ``key``, and what is still to come of it; a new one
         if the last was another, or raised."""

@@ -103,6 +103,27 @@ def test_a_map_goes_on_where_another_request_left_it(net, some):
     view.close()
 
 
+def test_while_a_slider_is_dragged_every_picture_is_measured(net, some):
+    view = OutlierExplorer(net, some, iterations=30, executor="manual")
+    recompute = view._recompute
+    while recompute.step():
+        pass
+    for k in (7, 8, 9):  # each request comes before the one before has finished
+        view.k = k
+        while view._latest.report.k != k:  # never None: no picture comes without its measurement
+            assert recompute.step()
+    view.close()
+
+
+def test_a_model_that_raises_is_said_to(show):
+    class Broken(nn.Module):
+        def forward(self, x):
+            raise ValueError("no such thing")
+
+    view = show(Broken(), torch.randn(20, 3), [0, 1] * 10)
+    assert "no such thing" in str(view.error)
+
+
 def test_part_of_the_samples_has_row_numbers_of_all(show, some):
     view = show(n_samples=80)
     assert len(view.rows) == 80
