@@ -22,6 +22,7 @@ _WHERE = {
     "LayerExplorer": "nbviz.views.layer_explorer",
     "LayerProbes": "nbviz.views.layer_probes",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
+    "OutlierExplorer": "nbviz.views.outlier_explorer",
     "ReceptiveField": "nbviz.views.receptive_field",
     "TimeScales": "nbviz.views.time_scales",
 }
@@ -40,6 +41,7 @@ __all__ = [
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
+    "OutlierExplorer",
     "ReceptiveField",
     "Samples",
     "TimeScales",
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from nbviz.views.layer_probes import LayerProbes
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
+    from nbviz.views.outlier_explorer import OutlierExplorer
     from nbviz.views.receptive_field import ReceptiveField
     from nbviz.views.time_scales import TimeScales
 

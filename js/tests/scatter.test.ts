@@ -314,3 +314,20 @@ describe("the end", () => {
     expect([chosen, hovered, tools, plot.stats.draws]).toEqual([[], [], [], draws]);
   });
 });
+
+describe("an underlay", () => {
+  it("is drawn whenever the view changes, and no more once it is taken away", async () => {
+    const under = vi.fn();
+    plot.setUnderlay(under);
+    await frame();
+    expect(under).toHaveBeenCalledOnce();
+    const view = under.mock.calls[0][1];
+    expect(view.toScreen(0, 0)).toEqual([200, 200]);
+    plot.resetView();
+    await frame();
+    expect(under).toHaveBeenCalledTimes(2);
+    plot.setUnderlay(null);
+    await frame();
+    expect(under).toHaveBeenCalledTimes(2);
+  });
+});

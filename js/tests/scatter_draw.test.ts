@@ -28,7 +28,12 @@ globalThis.ImageData ??= class {
 } as never;
 
 /** Paint, and read single pixels of the canvas back. */
-function painted(points: Partial<Points> & { xy: Float32Array }, view: Viewport, ratio = 1) {
+function painted(
+  points: Partial<Points> & { xy: Float32Array },
+  view: Viewport,
+  ratio = 1,
+  ground: ImageData | null = null,
+) {
   const n = points.xy.length / 2;
   const flags = points.flags ?? new Uint8Array(n);
   const all: Points = {
@@ -46,13 +51,36 @@ function painted(points: Partial<Points> & { xy: Float32Array }, view: Viewport,
       pixel = (x, y) => pixels[(y - dy) * image.width + (x - dx)];
     },
   };
-  new PointPainter().paint(context as never, all, view, ink, ratio);
+  new PointPainter().paint(context as never, all, view, ink, ratio, ground);
   return pixel;
 }
 
 function viewOf(xy: Float32Array, width = 200, height = 100): Viewport {
   return Object.assign(new Viewport(), { width, height, extent: extentOf(xy) });
 }
+
+describe("the ground under the points", () => {
+  const xy = Float32Array.of(-1, -1, 1, 1);
+  const ground = () => {
+    const image = new ImageData(200, 100);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < pixels.length; i++) pixels[i] = pack([i % 200, Math.floor(i / 200), 7]);
+    return image;
+  };
+
+  it("lies where it belongs, pixel for pixel, and the points on it", () => {
+    const view = viewOf(xy);
+    const pixel = painted({ xy, colours: Uint32Array.of(RED, BLUE) }, view, 1, ground());
+    for (const [x, y] of [[0, 0], [199, 0], [3, 99], [120, 40]]) // biome-ignore format: four places
+      expect(unpack(pixel(x, y))).toEqual([x, y, 7]);
+    const [px, py] = view.toScreen(1, 1).map(Math.round);
+    expect(pixel(px, py)).toBe(BLUE);
+  });
+
+  it("is the page's colour without one", () => {
+    expect(painted({ xy }, viewOf(xy))(120, 40)).toBe(WHITE);
+  });
+});
 
 describe("the viewport", () => {
   const view = Object.assign(new Viewport(), { width: 300, height: 100, extent: [-4, 2, 6, 12] });

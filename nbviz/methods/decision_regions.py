@@ -13,7 +13,8 @@ NOTE = (
     "approximate: each place takes the class of the points nearest to it in the map. The network was not run "
     "there, and its real boundaries need not lie so."
 )
-MARGIN = 0.05  # of the extent, on each side
+# Room around the points, as a share of their extent: at least and at most.
+MARGINS = 0.05, 0.25
 # A place is fully coloured up to so many typical ways between neighbours, and blank beyond the second.
 FADE_FROM, FADE_TO = 2.0, 8.0
 
@@ -77,7 +78,8 @@ def decision_regions(
     size : int
         Places along the longer side, 2 to 1,000.
     extent : (x0, y0, x1, y1), optional
-        Default: that of the points and 5% around.
+        Default: that of the points and as far around as the ground is coloured, at least 5% and at most 25%
+        of it on each side.
 
     Raises
     ------
@@ -96,7 +98,10 @@ def decision_regions(
         raise ValueError(f"k={k} of {len(points)} points cannot vote")
     if not 2 <= size <= 1_000:
         raise ValueError(f"size={size} must be from 2 to 1,000")
-    x0, y0, x1, y1 = edges = _extent(points) if extent is None else extent
+    tree = cKDTree(points)
+    apart = tree.query(points, 2)[0][:, 1]
+    typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
+    x0, y0, x1, y1 = edges = _extent(points, FADE_TO * typical) if extent is None else extent
     if not (np.isfinite(edges).all() and x0 < x1 and y0 < y1):
         raise ValueError(f"extent={extent} must be finite, with x0 < x1 and y0 < y1")
     step = max(x1 - x0, y1 - y0) / size
@@ -105,10 +110,7 @@ def decision_regions(
     y = y0 + (np.arange(height) + 0.5) * (y1 - y0) / height
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
-    tree = cKDTree(points)
     ways, nearest = (found.reshape(len(places), k) for found in tree.query(places, k))
-    apart = tree.query(points, 2)[0][:, 1]
-    typical = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
     votes = codes[nearest]
     weights = 1 / np.maximum(ways, 1e-9 * typical)
     same = votes[:, :, None] == votes[:, None, :]
@@ -131,8 +133,9 @@ def decision_regions(
     )
 
 
-def _extent(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _extent(points: NDArray[np.float64], reach: float) -> tuple[float, float, float, float]:
     low, high = points.min(axis=0), points.max(axis=0)
     span = np.where(high > low, high - low, max(float((high - low).max()), 1.0))
-    (x0, y0), (x1, y1) = low - MARGIN * span, high + MARGIN * span
+    margin = np.clip(reach, MARGINS[0] * span, MARGINS[1] * span)
+    (x0, y0), (x1, y1) = low - margin, high + margin
     return float(x0), float(y0), float(x1), float(y1)

@@ -12,6 +12,8 @@ from nbviz.methods.neighbours import NeighbourGraph, hits, nearest_neighbours
 
 AT_MOST = 2 / 6
 """Neighbourhood hit at which a point counts as an outlier: two of its six neighbours."""
+SIGNIFICANT = 0.05
+"""Below this p value two things are said to go together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,27 @@ class ErrorOverlap:
     def errors_outlying(self) -> float:
         """Share of the errors that are outliers, 0 to 1; NaN without errors."""
         return _share(self.table[:, 0])
+
+    def words(self) -> str:
+        """What the table says, in a sentence or three."""
+        (both, outliers_right), (others_wrong, _) = self.table.tolist()
+        outliers, errors = both + outliers_right, both + others_wrong
+        if not outliers or not errors:
+            nothing = "no outliers" if not outliers else "no errors"
+            also = " and no errors" if not outliers and not errors else ""
+            return f"There are {nothing}{also}: whether the two go together cannot be asked."
+        if outliers == self.table.sum() or errors == self.table.sum():
+            every = "an outlier" if outliers == self.table.sum() else "wrong"
+            return f"Every sample is {every}: whether the two go together cannot be asked."
+        told = (
+            f"{both:,} of {outliers:,} outliers are wrong ({self.outliers_wrong:.1%}), of the other samples "
+            f"{self.others_wrong:.1%}. {both:,} of {errors:,} errors are outliers; "
+            f"{self.expected:.1f} would be by chance."
+        )
+        if self.p_value < SIGNIFICANT:
+            also = "Being an outlier and being wrong go together"
+            return f"{told} {also if both > self.expected else 'Outliers are wrong less often than others'}."
+        return f"{told} Chance alone explains such a table."
 
     def text(self) -> str:
         """The table, and the test in one line."""
@@ -134,8 +157,8 @@ def visual_outliers(
     Raises
     ------
     ValueError
-        Not one label or prediction per point, labels and predictions without a value in common, points that
-        are not finite, or ``k`` or ``at_most`` out of range.
+        Not one label or prediction per point, one of them words and the other numbers, words without one in
+        common, points that are not finite, or ``k`` or ``at_most`` out of range.
     """
     array = np.asarray(points)
     codes = check_labels(labels, len(array))
@@ -196,7 +219,8 @@ def check_predictions(predictions: ArrayLike, labels: NDArray) -> NDArray:
         hint = "; of class scores take scores.argmax(axis=1)" if answers.ndim == 2 else ""
         raise ValueError(f"got predictions of shape {answers.shape} for {len(labels)} samples{hint}")
     is_text = [array.dtype.kind in "US" for array in (answers, labels)]
-    if is_text[0] != is_text[1] or not np.isin(answers, labels).any():
+    # Numbers may well have none in common: a network that takes every 3 for a 5.
+    if is_text[0] != is_text[1] or (all(is_text) and not np.isin(answers, labels).any()):
         raise ValueError(
             f"predictions (such as {answers[:1].tolist()}) and labels (such as {labels[:1].tolist()}) have "
             "no value in common: both must be class numbers, or both class names"

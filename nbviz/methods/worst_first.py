@@ -101,8 +101,8 @@ def worst_first(
     Raises
     ------
     ValueError
-        Lengths that differ, labels and predictions without a value in common, points that are not finite,
-        ``k`` out of range.
+        Lengths that differ, labels that are words and predictions that are numbers (or other words), points
+        that are not finite, ``k`` out of range.
     """
     array = np.asarray(points)
     codes = check_labels(labels, len(array))

@@ -18,6 +18,18 @@ def packed_sprite(samples: Samples) -> dict[str, Any]:
     return {"png": sprite.png, **shape}
 
 
+MOST_NAMES = 20_000
+"""More names of samples than this are not sent: they would fill the page's memory."""
+
+
+def sample_names(samples: Samples) -> list[str] | None:
+    """What the samples are called, or their texts; None if they have no names, or too many."""
+    names = samples.names
+    if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
+        names = samples.inputs
+    return names if names is not None and len(names) <= MOST_NAMES else None
+
+
 def quantise(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:
     """Positions as uint16 over their extent [x0, y0, x1, y1]: 4 bytes a point, finer than any screen."""
     low, high = positions.min(0).astype(np.float64), positions.max(0).astype(np.float64)

@@ -91,6 +91,32 @@ def test_a_network_without_errors_is_said_to_be_one():
     assert "nan" in overlap.text()
 
 
+def test_a_network_that_is_never_right_is_judged_all_the_same(shown):
+    points, labels, _ = shown
+    never = np.full(len(labels), labels.max() + 1)
+    found = visual_outliers(points, labels, never)
+    assert found.overlap.table[:, 1].tolist() == [0, 0]
+    assert found.overlap.table.sum() == len(labels)
+    assert "Every sample is wrong" in found.overlap.words()
+
+
+def test_the_table_in_words():
+    def words(table):
+        outlier, wrong = np.repeat([1, 1, 0, 0], np.ravel(table)), np.repeat([1, 0, 1, 0], np.ravel(table))
+        return error_overlap(outlier.astype(bool), wrong.astype(bool)).words()
+
+    together = words([[12, 5], [8, 1975]])
+    assert "12 of 17 outliers are wrong (70.6%), of the other samples 0.4%" in together
+    assert "12 of 20 errors are outliers; 0.2 would be by chance" in together
+    assert together.endswith("go together.")
+    assert words([[1, 9], [10, 90]]).endswith("Chance alone explains such a table.")
+    assert words([[1, 99], [60, 40]]).endswith("Outliers are wrong less often than others.")
+    assert "no outliers:" in words([[0, 0], [3, 7]])
+    assert "no errors:" in words([[0, 3], [0, 7]])
+    assert "no outliers and no errors" in words([[0, 0], [0, 7]])
+    assert "Every sample is an outlier" in words([[3, 4], [0, 0]])
+
+
 def test_names_do_as_labels_and_known_neighbours_are_not_searched_again(shown):
     points, labels, predictions = shown
     names = np.array([f"digit {i}" for i in range(10)])
@@ -115,7 +141,7 @@ def test_separated_classes_have_no_outliers():
         ({"labels": [0, 1]}, "2 labels for 20 samples"),
         ({"predictions": np.zeros((20, 10))}, "argmax"),
         ({"predictions": ["a"] * 20}, "no value in common"),
-        ({"predictions": [77] * 20}, "no value in common"),
+        ({"labels": ["b", "c"] * 10, "predictions": ["a"] * 20}, "no value in common"),
         ({"k": 0}, "k=0"),
         ({"k": 20}, "k=20"),
         ({"at_most": 1}, "at_most"),

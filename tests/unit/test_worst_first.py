@@ -178,6 +178,23 @@ def test_points_lie_on_their_own_colour_and_empty_ground_is_blank():
     assert found.typical == pytest.approx(np.median(nearest))
 
 
+def test_the_picture_ends_where_no_ground_is_coloured(shown):
+    points, labels, _ = shown
+    found = decision_regions(points, labels)
+    x0, y0, x1, y1 = found.extent
+    (low_x, low_y), (high_x, high_y) = points.min(0), points.max(0)
+    for room, span in (
+        (low_x - x0, high_x - low_x),
+        (x1 - high_x, high_x - low_x),
+        (low_y - y0, high_y - low_y),
+        (y1 - high_y, high_y - low_y),
+    ):
+        assert room == pytest.approx(np.clip(8 * found.typical, 0.05 * span, 0.25 * span), rel=1e-5)
+    edge = np.concatenate([found.opacity[0], found.opacity[-1], found.opacity[:, 0], found.opacity[:, -1]])
+    assert edge.max() < 0.1  # its places lie half a step inside
+    assert found.opacity.max() == 1
+
+
 def test_a_given_extent_is_kept_and_equal_points_do():
     found = decision_regions(np.zeros((4, 2)), [0, 0, 1, 0], k=4, size=10, extent=(-1, -1, 3, 1))
     assert found.extent == (-1, -1, 3, 1)

@@ -112,6 +112,12 @@ export class Scatter {
     this.stage.draw();
   }
 
+  /** A picture under the points, drawn as lines are; the points keep their soft edges over it. */
+  setUnderlay(underlay: ((context: CanvasRenderingContext2D, view: Viewport) => void) | null): void {
+    this.stage.underlay = underlay;
+    this.stage.draw();
+  }
+
   /** While the next picture is being computed the last good one stays, dimmed. */
   setDimmed(dimmed: boolean): void {
     this.element.toggleAttribute("data-dimmed", dimmed);

@@ -40,8 +40,18 @@ export class PointPainter {
   private image: ImageData | null = null;
   private stamps = new Map<string, Stamp[]>();
 
-  /** Draw all points on `context`, whose canvas is the view at `ratio` device pixels per CSS pixel. */
-  paint(context: CanvasRenderingContext2D, points: Points, view: Viewport, ink: Ink, ratio: number): void {
+  /**
+   * Draw all points on `context`, whose canvas is the view at `ratio` device pixels per CSS pixel.
+   * `ground` is what they lie on, of the size of that canvas; without it the page's colour.
+   */
+  paint(
+    context: CanvasRenderingContext2D,
+    points: Points,
+    view: Viewport,
+    ink: Ink,
+    ratio: number,
+    ground: ImageData | null = null,
+  ): void {
     const count = points.xy.length / 2;
     const radius = pointRadius(count, view.zoom.k) * ratio;
     const rim = count <= RIMS_UP_TO ? 0.8 * ratio : 0;
@@ -54,6 +64,11 @@ export class PointPainter {
     const stride = image.width;
     const background = pack(ink.background);
     pixels.fill(background);
+    if (ground) {
+      const from = new Uint32Array(ground.data.buffer);
+      for (let y = 0; y < height; y++)
+        pixels.set(from.subarray(y * width, (y + 1) * width), (y + pad) * stride + pad);
+    }
 
     const a = view.affine();
     const [scale, ox, oy] = [

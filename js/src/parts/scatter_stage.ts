@@ -1,4 +1,5 @@
 // The elements of a scatter plot and when they are drawn: at most once a frame, however often something changes.
+import { pack, toCss } from "./colours";
 import css from "./scatter.css";
 import { type Ink, type Overlay, PointPainter, type Points, paintOverlay } from "./scatter_draw";
 import { KEY_HELP } from "./scatter_keys";
@@ -27,6 +28,10 @@ export class Stage {
   /** Draws lines over the points, in CSS pixels, whenever points or view change. */
   lines: ((context: CanvasRenderingContext2D, view: Viewport) => void) | null = null;
 
+  /** Draws a picture under the points, in CSS pixels, whenever points or view change. */
+  underlay: ((context: CanvasRenderingContext2D, view: Viewport) => void) | null = null;
+
+  private readonly ground = document.createElement("canvas"); // the underlay; never on the page
   private readonly middle = document.createElement("canvas"); // the lines; on the page once there are some
   private readonly back = document.createElement("canvas");
   private readonly hint = document.createElement("div");
@@ -106,12 +111,27 @@ export class Stage {
     if (this.pointsStale) {
       this.pointsStale = false;
       const before = performance.now();
-      this.painter.paint(back.getContext("2d", { alpha: false })!, this.points, view, this.ink, ratio);
+      const context = back.getContext("2d", { alpha: false })!;
+      this.painter.paint(context, this.points, view, this.ink, ratio, this.paintGround(ratio));
       this.paintLines(ratio);
       this.stats.draws++;
       this.stats.milliseconds = performance.now() - before;
     }
     paintOverlay(front.getContext("2d")!, this.overlay, this.points, view, this.ink, ratio);
+  }
+
+  /** The page's colour with the underlay on it, as pixels for the points to be stamped on. */
+  private paintGround(ratio: number): ImageData | null {
+    const { underlay, ground, back, view } = this;
+    if (!underlay) return null;
+    const { width, height } = back;
+    if (ground.width !== width || ground.height !== height) Object.assign(ground, { width, height });
+    const context = ground.getContext("2d", { alpha: false, willReadFrequently: true })!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = toCss(pack(this.ink.background));
+    context.fillRect(0, 0, view.width, view.height);
+    underlay(context, view);
+    return context.getImageData(0, 0, width, height);
   }
 
   private paintLines(ratio: number): void {

@@ -2,6 +2,13 @@
 
 export type How = "replace" | "add" | "remove";
 
+/** Whether two lists of row numbers are equal. */
+export function sameRows(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** The selection after `indices` were chosen. */
 export function combine(selection: Int32Array, indices: Int32Array, how: How): Int32Array {
   const chosen = new Set(indices);

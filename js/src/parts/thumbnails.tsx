@@ -1,4 +1,5 @@
 // Samples as small pictures: the card beside a hovered point and the strip of selected samples.
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Swatch } from "./legend";
 import css from "./thumbnails.css";
@@ -71,9 +72,11 @@ export interface HoverCardProps {
   /** The pointer on the page; the card's offset parent (`.nbviz-root`) bounds it. */
   clientX: number;
   clientY: number;
+  /** What stands after the lines. */
+  children?: ComponentChildren;
 }
 
-export function HoverCard({ thumbnail, lines, clientX, clientY }: HoverCardProps) {
+export function HoverCard({ thumbnail, lines, clientX, clientY, children }: HoverCardProps) {
   const card = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const element = card.current!;
@@ -94,6 +97,7 @@ export function HoverCard({ thumbnail, lines, clientX, clientY }: HoverCardProps
         {lines.map((line, i) => (
           <div key={i}>{line}</div>
         ))}
+        {children}
       </section>
     </div>
   );

@@ -1,0 +1,182 @@
+// The controls of the outlier explorer, and the facts under its picture.
+import type { Control } from "../../parts/controls";
+import type { Fact } from "../../parts/status";
+import { type OutlierMeta, type Report, SHOWS } from "./report";
+
+export interface OutlierSpecimen {
+  n: number;
+  layers: { name: string; type: string; shape: number[] }[];
+  names: string[] | null;
+}
+
+export const LIMITS =
+  "An outlier of the map need not be one of the layer: t-SNE and PCA tear neighbours apart and bring strangers " +
+  "together. Compare with neighbours in the activations. At the border of two classes outliers are to be " +
+  "expected, and a label may simply be wrong. The test says whether outliers and errors go together, not that " +
+  "one is the reason for the other; in the last layers both come from the same features. Regions are guessed " +
+  "from the points around; the network was not asked there.";
+
+const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
+
+export function controlsOf(
+  specimen: OutlierSpecimen,
+  shown: number,
+  hasPredictions: boolean,
+  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+  get: (name: string) => any,
+): Control[] {
+  const current = specimen.layers.find((layer) => layer.name === get("layer"));
+  const most = Math.max(1, shown - 1);
+  const controls: (Control | false)[] = [
+    {
+      kind: "steps",
+      name: "layer",
+      label: "Layer",
+      tip: "Whose activations are shown, from the input to the output",
+      options: specimen.layers.map(({ name, shape }) => ({
+        value: name,
+        label: `${name}  ${shape.join("×")}`,
+      })),
+    },
+    (current?.shape.length ?? 0) > 1 &&
+      current?.type !== "input" && {
+        kind: "choice",
+        name: "reduce",
+        label: "Feature map",
+        tip: "How the feature maps of a sample become one vector",
+        options: options(
+          ["flatten", "all values"],
+          ["max", "largest per channel"],
+          ["mean", "mean per channel"],
+        ),
+      },
+    {
+      kind: "choice",
+      name: "method",
+      label: "Projection",
+      tip: "t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
+      options: options(["tsne", "t-SNE"], ["pca", "PCA"]),
+    },
+    get("method") === "tsne" && {
+      kind: "slider",
+      name: "perplexity",
+      label: "Perplexity",
+      tip: "About how many neighbours each sample attends to in t-SNE",
+      min: Math.min(2, Number(get("perplexity"))),
+      max: Math.max(3, Math.min(200, Math.ceil(shown / 3) - 1)),
+      step: 1,
+      log: true,
+    },
+    specimen.n > 200 && {
+      kind: "slider",
+      name: "n_samples",
+      label: "Samples",
+      tip: "How many samples are shown, evenly spread over all",
+      min: 100,
+      max: specimen.n,
+      step: specimen.n > 2000 ? 100 : 50,
+    },
+    {
+      kind: "choice",
+      name: "of",
+      label: "Neighbours in",
+      tip: "Nearest in the picture, or nearest in the layer itself: what the picture tears apart shows in the difference",
+      options: options(["map", "the map"], ["activations", "the activations"]),
+    },
+    {
+      kind: "slider",
+      name: "k",
+      label: "k",
+      tip: "How many nearest neighbours of each sample are looked at (6 in Rauber et al. 2017)",
+      min: 1,
+      max: Math.min(30, most),
+      step: 1,
+    },
+    {
+      kind: "slider",
+      name: "most_hit",
+      label: "Outlier: at most",
+      tip: "A sample is an outlier if at most so many of its k neighbours are of its own class",
+      min: 0,
+      max: Math.max(0, Number(get("k")) - 1),
+      step: 1,
+      unit: `of ${get("k")} alike`,
+    },
+    hasPredictions && {
+      kind: "toggle",
+      name: "regions",
+      label: "Regions",
+      tip: "Colour the ground by the class predicted for the points around: approximate, the network is not run there",
+    },
+    {
+      kind: "button",
+      name: "lasso",
+      label: "Lasso",
+      tip: "Draw around points to list only these (L). Shift adds, Alt removes. Or hold Shift and drag.",
+      pressed: get("lasso") === true,
+    },
+    {
+      kind: "button",
+      name: "everything",
+      label: "Show all",
+      tip: "Undo zoom and pan (0, or double click)",
+    },
+  ];
+  return controls.filter((control) => control !== false);
+}
+
+const SORTS: Record<string, string> = {
+  loss: "loss",
+  hit: "neighbourhood hit",
+  disagreement: "disagreement",
+};
+
+/** The controls over the list: only what was measured is offered. */
+export function listControls(report: Report): Control[] {
+  return [
+    {
+      kind: "choice",
+      name: "sort_by",
+      label: "Sort by",
+      tip: "Worst first: highest loss; fewest neighbours of the same class; or neighbours that are most of another class than the network says",
+      options: report.keys.map((value) => ({ value, label: SORTS[value] })),
+    },
+    {
+      kind: "choice",
+      name: "show",
+      label: "Show",
+      tip: "Which samples are listed",
+      options: SHOWS.filter(({ needsErrors }) => !needsErrors || report.overlap).map(({ value, label }) => ({
+        value,
+        label,
+      })),
+    },
+  ];
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+export function factsOf(meta: OutlierMeta, shown: number, of: string): Fact[] {
+  const how =
+    meta.method === "pca"
+      ? `PCA${meta.variance ? ` (${percent(meta.variance[0] + meta.variance[1])} of the variance)` : ""}`
+      : `t-SNE, iteration ${meta.iteration}`;
+  const facts: Fact[] = [
+    {
+      text: `${meta.layer}: ${meta.features.toLocaleString("en")} values × ${shown.toLocaleString("en")} samples`,
+      tip: "Length of the activation vector of one sample, and number of samples",
+    },
+    {
+      text: how,
+      tip: "How the points were placed. Axes of t-SNE have no unit: only who is near whom counts.",
+    },
+  ];
+  if (meta.report)
+    facts.push({
+      text: `neighbourhood hit ${percent(meta.report.hit)} in the ${of}`,
+      tip: `Of the ${meta.report.k} nearest neighbours of a sample, the share that carries its label, mean over all`,
+    });
+  if (meta.accuracy !== null)
+    facts.push({ text: `accuracy ${percent(meta.accuracy)}`, tip: "Of the samples shown" });
+  return [...facts, ...meta.notes.map((text) => ({ text }))];
+}

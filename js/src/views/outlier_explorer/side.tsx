@@ -1,0 +1,94 @@
+// Beside the map: the table, and under it the list with its controls.
+import { type Control, Controls } from "../../parts/controls";
+import { LongList } from "../../parts/long_list";
+import type { Sprite } from "../../parts/thumbnails";
+import { listControls } from "./controls";
+import type { Report } from "./report";
+import { ListHead, type RowProps, SampleRow } from "./row";
+import { type Sample, sentence } from "./sample";
+import { OverlapTable } from "./table";
+
+export const ROW_HEIGHT = 46;
+
+export interface SideProps {
+  report: Report;
+  lossUnit: string;
+  sprite: Sprite | null;
+  /** Points of the list, worst first. */
+  list: Int32Array;
+  sortBy: string;
+  show: string;
+  selected: number;
+  /** Point the arrow keys are at, and the one that is shown with its neighbours; null for none. */
+  active: number | null;
+  chosen: number | null;
+  /** Whether the picture is newer than what was measured. */
+  isBehind: boolean;
+  sampleOf: (point: number) => Sample;
+  onSet: (name: string, value: unknown) => void;
+  onCell: (show: string) => void;
+  onClear: () => void;
+  onMove: (point: number) => void;
+  onPick: (point: number | null) => void;
+  onHover: (point: number | null) => void;
+  onPeek: (point: number, ...args: Parameters<RowProps["onPeek"]>) => void;
+}
+
+export function Side(props: SideProps) {
+  const { report, list, sortBy, show, selected, sampleOf } = props;
+  const controls: Control[] = listControls(report);
+  const values: Record<string, string> = { sort_by: sortBy, show };
+  const total = report.rows.length;
+  const place = (point: number | null) => (point === null ? -1 : list.indexOf(point));
+  return (
+    <div class="nbviz-outliers-side" data-behind={props.isBehind ? "" : undefined}>
+      <OverlapTable
+        overlap={report.overlap}
+        outliers={report.outliers}
+        total={total}
+        show={show}
+        onCell={props.onCell}
+      />
+      <div class="nbviz-outliers-bar">
+        <Controls controls={controls} get={(name) => values[name]} set={props.onSet} />
+        <div class="nbviz-outliers-count">
+          <span role="status">
+            {`${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`}
+            {selected > 0 && `, of ${selected.toLocaleString("en")} selected`}
+          </span>
+          {selected > 0 && (
+            <button type="button" title="Select no samples: the list holds all again" onClick={props.onClear}>
+              Clear selection
+            </button>
+          )}
+        </div>
+      </div>
+      <ListHead lossUnit={props.lossUnit} k={report.k} />
+      {list.length ? (
+        <LongList
+          label="Samples, worst first"
+          count={list.length}
+          rowHeight={ROW_HEIGHT}
+          active={place(props.active)}
+          chosen={place(props.chosen)}
+          order={`${report.layer} ${sortBy} ${show} ${selected}`}
+          row={(index) => (
+            <SampleRow
+              sample={sampleOf(list[index])}
+              sprite={props.sprite}
+              onPeek={(...args) => props.onPeek(list[index], ...args)}
+            />
+          )}
+          describe={(index) => sentence(sampleOf(list[index]))}
+          onMove={(index) => props.onMove(list[index])}
+          onPick={(index) => props.onPick(index < 0 ? null : list[index])}
+          onHover={(index) => props.onHover(index < 0 ? null : list[index])}
+        />
+      ) : (
+        <p class="nbviz-outliers-none">
+          {selected > 0 ? "None of the selected samples is one of these." : "There are none."}
+        </p>
+      )}
+    </div>
+  );
+}
