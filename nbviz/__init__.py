@@ -20,6 +20,7 @@ _WHERE = {
     "GateSaturation": "nbviz.views.gate_saturation",
     "HiddenStates": "nbviz.views.hidden_states",
     "LayerExplorer": "nbviz.views.layer_explorer",
+    "LivePlacement": "nbviz.views.live_placement",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "ReceptiveField": "nbviz.views.receptive_field",
     "TimeScales": "nbviz.views.time_scales",
@@ -35,6 +36,7 @@ __all__ = [
     "HiddenStates",
     "InvarianceExplorer",
     "LayerExplorer",
+    "LivePlacement",
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from nbviz.views.hidden_states import HiddenStates
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
+    from nbviz.views.live_placement import LivePlacement
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField

@@ -6,9 +6,9 @@ import type { Frame } from "../channel";
 import { barsCss, ChangeStrip, ShareBars } from "../parts/bars";
 import { legendCss } from "../parts/legend";
 import { History, Mask } from "../parts/mask";
+import { createBoard, paintBoardCss, paintCursor, paintMask, type Tool } from "../parts/paint_board";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { createBoard, paintCursor, paintMask } from "./occlusion_painter/board";
 import {
   COVERED,
   controlsOf,
@@ -16,7 +16,6 @@ import {
   LIMITS,
   type PainterMeta,
   type PainterSpecimen,
-  type Tool,
 } from "./occlusion_painter/controls";
 import {
   cellAt,
@@ -131,7 +130,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   const brush = () => Number(model.get("brush")) || Math.max(1, Math.round(side() / 8));
   const { root, stage } = shell;
   root.classList.add("nbviz-painter");
-  for (const sheet of [legendCss, barsCss, css]) addStyle(root, sheet);
+  for (const sheet of [legendCss, barsCss, paintBoardCss, css]) addStyle(root, sheet);
 
   const board = createBoard(stage, {
     signal,

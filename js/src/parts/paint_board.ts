@@ -1,6 +1,10 @@
-// Where the picture is painted on: two canvases, the picture below and what moves with the hand above.
-import type { Mask } from "../../parts/mask";
-import type { Tool } from "./controls";
+// Where a picture is painted on: two canvases, the picture below and what moves with the hand above.
+import type { Mask } from "./mask";
+import css from "./paint_board.css";
+
+export { css as paintBoardCss };
+
+export type Tool = "brush" | "eraser" | "rectangle";
 
 export interface BoardOptions {
   signal: AbortSignal;
