@@ -1,9 +1,9 @@
-"""A layer's map of the samples that takes in new ones: what is drawn or typed lands among what it resembles."""
+"""A layer's map of the samples that takes in new ones: what is drawn lands among what it resembles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,10 @@ class PlacementMap:
     ----------
     chart : LayerMap
         The layer, which samples, where they lie.
-    reduce : str
-        How the layer's feature maps became vectors.
     placer : Placer
     """
 
     chart: LayerMap
-    reduce: str
     placer: Placer
 
 
@@ -117,7 +114,25 @@ def ready_steps(specimen: ModelSpecimen, chart: LayerMap, reduce: str) -> Any:
     """A map that is there, ready for new samples: ``found = yield from ready_steps(...)``."""
     recording = yield from result_of(specimen.record_steps(chart.layer, reduce, chart.rows))
     placer = yield from result_of(placer_steps(recording.activations, chart.embedding))
-    return PlacementMap(chart, reduce, placer)
+    if not placer.is_exact:
+        note = (
+            f"{len(chart.rows):,} x {placer.n_features:,} activations are many: nearest neighbours and "
+            f"distances are those of their first {chart.embedding.reduced_to} principal components"
+        )
+        chart = replace(chart, notes=(*chart.notes, note))
+    if _counts_filling(specimen, chart.layer, reduce):
+        note = (
+            f"texts run together are filled up to one length, and the {reduce} over the steps counts the "
+            "filling: a text typed alone lies elsewhere. A layer with one vector per text has no such flaw"
+        )
+        chart = replace(chart, notes=(*chart.notes, note))
+    return PlacementMap(chart, placer)
+
+
+def _counts_filling(specimen: ModelSpecimen, layer: str, reduce: str) -> bool:
+    inputs = specimen.samples.inputs
+    is_text = isinstance(inputs, list) and isinstance(inputs[0], str)
+    return is_text and reduce != "flatten" and len(specimen.network.layer(layer, specimen.samples).shape) > 1
 
 
 def placement_map(specimen: ModelSpecimen, layer: str, **options: Any) -> PlacementMap:
@@ -182,8 +197,8 @@ def land(ready: PlacementMap, new: Answer, *, k: int = 6) -> Landing:
     values, wanted = new.activations.shape[1], ready.placer.n_features
     if values != wanted:
         raise ValueError(
-            f"layer {ready.chart.layer!r} has {wanted:,} values for the samples of the map and {values:,} for "
-            "the new one (a text of another length?). Use one value per channel: reduce='mean'."
+            f"layer {ready.chart.layer!r} has {wanted:,} values for the samples of the map and {values:,} "
+            "for the new one (a text of another length?). Use one value per channel: reduce='mean'."
         )
     placed = ready.placer.place(new.activations, k=k)
     return Landing(

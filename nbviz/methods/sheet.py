@@ -62,7 +62,7 @@ class Sheet:
         TypeError
             If the samples are no pictures of one or three channels.
         """
-        first = None if isinstance(samples.inputs, dict) else samples.batch(np.array([0]))[0]
+        first: Any = None if isinstance(samples.inputs, dict) else samples.batch(np.array([0]))[0]
         picture = None if first is None else picture_of(first)
         layout = "" if picture is None else _layout(first)
         if picture is None or not layout:
@@ -86,10 +86,7 @@ class Sheet:
         blank = np.zeros(channels, np.uint8)
         sheet = cls((height, width), channels, blank, blank, False, samples, layout, low, high)
         some = np.stack(
-            [
-                sheet.drawing(i).reshape(height, width, channels)
-                for i in spread(len(samples), LOOKED_AT)
-            ]
+            [sheet.drawing(i).reshape(height, width, channels) for i in spread(len(samples), LOOKED_AT)]
         )
         border = np.concatenate(
             [part.reshape(-1, channels) for part in (some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1])]
@@ -111,7 +108,9 @@ class Sheet:
 
     def blank(self) -> NDArray[np.uint8]:
         """A drawing on which there is nothing."""
-        return np.broadcast_to(self.background if self.channels == 3 else self.background[0], self.shape).copy()
+        return np.broadcast_to(
+            self.background if self.channels == 3 else self.background[0], self.shape
+        ).copy()
 
     def check(self, drawing: ArrayLike) -> NDArray[np.uint8]:
         """``drawing`` as a uint8 array of the sheet's shape; one without pixels is a blank sheet.
@@ -134,15 +133,17 @@ class Sheet:
             array = np.repeat(array[..., None], 3, axis=2)
         if array.shape != self.shape:
             raise ValueError(
-                f"the drawing has shape {array.shape}, the model's pictures have {self.shape}: make them equal, "
-                "or give a PIL.Image, which is fitted"
+                f"the drawing has shape {array.shape}, the model's pictures have {self.shape}: make them "
+                "equal, or give a PIL.Image, which is fitted"
             )
         if array.dtype == bool:
             return np.where(array, self.ink if self.channels == 3 else self.ink[0], self.blank())
         if array.dtype.kind not in "uif":
             raise ValueError(f"a drawing holds 8-bit pixels, 0 to 255, not {array.dtype}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError("the drawing holds NaN or infinite values; pixels are whole numbers from 0 to 255")
+            raise ValueError(
+                "the drawing holds NaN or infinite values; pixels are whole numbers from 0 to 255"
+            )
         if array.min() < 0 or array.max() > 255 or (array != np.round(array)).any():
             raise ValueError(
                 f"pixels are whole numbers from 0 to 255, the drawing's values go from {array.min():g} to "

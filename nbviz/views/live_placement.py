@@ -5,7 +5,6 @@ The other half is js/src/views/live_placement.ts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,36 +17,17 @@ from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen
-from nbviz.methods.layer_map import LayerMap
-from nbviz.methods.live_placement import (
-    Answer,
-    Landing,
-    PlacementMap,
-    answer,
-    land,
-    placement_map_steps,
-    ready_steps,
-)
-from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of
 from nbviz.views.frames import Frame
 from nbviz.views.live_placement_frame import PlacementPicture, class_name, encode_picture, percentile_in_words
+from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.pixels import Pixels
 from nbviz.views.points import packed_sprite
 
 _MOST_NAMES = 20_000
-
-
-@dataclass
-class _Mapping:
-    """A map under way. It outlives the request that began it: a stroke must not begin the t-SNE again."""
-
-    key: tuple[Any, ...]
-    steps: Steps
-    latest: LayerMap | None = None
-    is_stopped: bool = False
 
 
 class LivePlacement(View):
@@ -85,8 +65,8 @@ class LivePlacement(View):
     """Layer whose map is shown; ``"input"`` is one too. Default: the last hidden layer."""
 
     reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of texts the
-    mean by default, since they are of different lengths."""
+    """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of texts
+    the mean by default, since they are of different lengths."""
 
     method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
     """t-SNE, or principal component analysis."""
@@ -146,9 +126,7 @@ class LivePlacement(View):
         reads_text = isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str)
         self._sheet = None if reads_text else Sheet.of(samples)
         self._recorded: ModelSpecimen | None = ModelSpecimen(network, samples)
-        self._neighbours = NeighbourCache()
-        self._under_way: _Mapping | None = None
-        self._ready: tuple[tuple[Any, ...], PlacementMap, int] | None = None
+        self._maps = MapKeeper()
         self._kept_landed: tuple[Any, Answer, Landing] | None = None
         self._sprite_is_due = not reads_text
         layers = self._recorded.layers()
@@ -257,7 +235,7 @@ class LivePlacement(View):
         said = None if new is None else answer(specimen, new, params.layer, params.reduce)
         picture = PlacementPicture(params.layer, specimen, said, seen, shift)
         number = 0
-        for event in self._mapped(specimen, params):
+        for event in self._maps.steps(specimen, params):
             if isinstance(event, Preview):
                 yield Preview(picture.on(event.value))
             elif isinstance(event, Result):
@@ -272,7 +250,7 @@ class LivePlacement(View):
         yield Result(picture.on(ready.chart, number=number, landing=landing, kept=kept))
 
     def _given(self, params: SimpleNamespace) -> tuple[Any, np.ndarray | None, tuple[int, int]]:
-        """What the network is given (None for nothing), the drawing as it sees it, and how far it was moved."""
+        """What the network is given (None for nothing), the drawing as it sees it, how far it was moved."""
         sheet = self._sheet
         if sheet is None:
             return ([params.text] if params.text.strip() else None), None, (0, 0)
@@ -281,49 +259,6 @@ class LivePlacement(View):
             return None, None, (0, 0)
         seen, shift = sheet.centred(drawing) if params.centre else (drawing, (0, 0))
         return sheet.samples(seen[None]), seen, shift
-
-    def _mapped(self, specimen: ModelSpecimen, params: SimpleNamespace) -> Steps:
-        """The map: the one at hand, the one under way from where it is, or a new one.
-
-        The Result is a pair: the PlacementMap, and its number.
-        """
-        names = ("layer", "reduce", "method", "n_samples", "perplexity", "iterations", "seed")
-        key = (*(getattr(params, name) for name in names), specimen.network.version)
-        if self._ready is not None and self._ready[0] == key:
-            yield Result(self._ready[1:])
-            return
-        mapping = self._under_way
-        if mapping is None or mapping.key != key:
-            steps = placement_map_steps(
-                specimen,
-                params.layer,
-                reduce=params.reduce,
-                n_samples=params.n_samples,
-                method=params.method,
-                perplexity=params.perplexity,
-                n_iter=params.iterations,
-                seed=params.seed,
-                cache=self._neighbours,
-            )
-            mapping = self._under_way = _Mapping(key, steps)
-        elif mapping.latest is not None:
-            if mapping.is_stopped:
-                steps = _settled_steps(specimen, mapping.latest, params.reduce)
-                mapping = self._under_way = _Mapping(key, steps, mapping.latest)
-            yield Preview(mapping.latest)
-        try:
-            for event in mapping.steps:
-                if isinstance(event, Result):
-                    number = 1 if self._ready is None else self._ready[2] + 1
-                    self._ready, self._under_way = (key, event.value, number), None
-                    yield Result((event.value, number))
-                    return
-                if isinstance(event, Preview):
-                    mapping.latest = event.value
-                yield event
-        except Exception:
-            self._under_way = None
-            raise
 
     def _landed_before(
         self, specimen: ModelSpecimen, ready: PlacementMap, number: int, params: SimpleNamespace
@@ -355,9 +290,7 @@ class LivePlacement(View):
     def stop(self) -> None:
         """Stop what is computed now; the last good picture stays. A t-SNE that was stopped is left as it is:
         what is drawn next lands in it."""
-        mapping = self._under_way
-        if mapping is not None and mapping.latest is not None:
-            mapping.is_stopped = mapping.latest.embedding.method == "tsne"
+        self._maps.stop()
         super().stop()
 
     def keep(self) -> None:
@@ -403,14 +336,14 @@ class LivePlacement(View):
 
     @property
     def probabilities(self) -> np.ndarray | None:
-        """Class probabilities, (classes,) float32; None if nothing is drawn or the network knows no classes."""
+        """Class probabilities, (classes,) float32. None if nothing is drawn, or there are no classes."""
         said = self.latest().answer
         return None if said is None or said.probabilities is None else said.probabilities[0]
 
     @property
     def distance_percentile(self) -> float | None:
-        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing does to its,
-        0 to 100. From 99 on its place in the map is not to be trusted. None if nothing is drawn."""
+        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing to its, 0
+        to 100. From 99 on its place in the map is not to be trusted. None if nothing is drawn."""
         landing = self.latest().landing
         return None if landing is None else float(landing.percentiles[0])
 
@@ -451,10 +384,6 @@ class LivePlacement(View):
         return f"{text}; {percentile_in_words(landing.percentiles[0])}"
 
     def release(self) -> None:
-        self._recorded = self._sheet = self._under_way = self._ready = self._kept_landed = None
-        self._neighbours = NeighbourCache()
+        self._recorded = self._sheet = self._kept_landed = None
+        self._maps = MapKeeper()
         self.specimen = self.thumbnails = {}
-
-
-def _settled_steps(specimen: ModelSpecimen, chart: LayerMap, reduce: str) -> Steps:
-    yield Result((yield from ready_steps(specimen, chart, reduce)))

@@ -1,4 +1,4 @@
-"""What the browser is told of a placement: the map, where the drawing lies in it, and what the network says."""
+"""What the browser is told of a placement: the map, the drawing's place in it, what the network says."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def encode_picture(value: PlacementPicture) -> Frame:
 
 
 def _shares(specimen: ModelSpecimen, said: Answer | None) -> list[dict[str, Any]]:
-    """Classes with their probabilities: in their own order if they are few, so that bars keep their places."""
+    """Classes with their probabilities: in their own order if they are few, so that bars do not jump."""
     if said is None or said.probabilities is None:
         return []
     shares = said.probabilities[0]
