@@ -51,7 +51,7 @@ export function paintOver(g: CanvasRenderingContext2D, view: Viewport, over: Ove
 
 function paintTrail(g: CanvasRenderingContext2D, view: Viewport, { trail, accent, paper }: Over): void {
   for (let i = 1; i < trail.length; i++) {
-    const age = (trail.length - i) / TRAIL;
+    const age = (trail.length - i) / Math.max(12, trail.length); // short trails are not faint at once
     const [from, to] = [view.toScreen(...trail[i - 1]), view.toScreen(...trail[i])];
     for (const [colour, width] of [
       [paper, 4.5],

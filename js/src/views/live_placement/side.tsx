@@ -63,7 +63,7 @@ export function Side(props: SideProps) {
         <p class="nbviz-placement-distance" data-far={meta.far ? "" : undefined} role="status">
           {meta.far && <strong>Do not trust its place. </strong>}
           <span title="Distance of its activations to those of the nearest sample, compared with the same distance of the samples among themselves">
-            {meta.far ? `It is ${meta.distanceWords}.` : `${meta.distanceWords}`}
+            {`It is ${meta.distanceWords}.`}
           </span>
         </p>
       )}
@@ -85,7 +85,7 @@ export function Side(props: SideProps) {
                   onBlur={() => props.onHover(null)}
                 >
                   {sprite ? (
-                    <Thumbnail sprite={sprite} index={row} size={34} />
+                    <Thumbnail sprite={sprite} index={row} size={32} />
                   ) : (
                     <span class="nbviz-placement-name">{name}</span>
                   )}
