@@ -21,6 +21,7 @@ _WHERE = {
     "HiddenStates": "nbviz.views.hidden_states",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "LayerProbes": "nbviz.views.layer_probes",
+    "LivePlacement": "nbviz.views.live_placement",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "OutlierExplorer": "nbviz.views.outlier_explorer",
     "ReceptiveField": "nbviz.views.receptive_field",
@@ -38,6 +39,7 @@ __all__ = [
     "InvarianceExplorer",
     "LayerExplorer",
     "LayerProbes",
+    "LivePlacement",
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.layer_probes import LayerProbes
+    from nbviz.views.live_placement import LivePlacement
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.outlier_explorer import OutlierExplorer

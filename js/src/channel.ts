@@ -40,7 +40,7 @@ export interface Channel {
   get(name: string): any;
   /** Whether values wait to be sent or answered. */
   isWaiting(): boolean;
-  send(message: Record<string, unknown>): void;
+  send(message: Record<string, unknown>, buffers?: ArrayBufferView[]): void;
   stop(): void;
 }
 
@@ -206,7 +206,8 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
     },
     get: (name) => (waiting && name in waiting ? waiting[name] : model.get(name)),
     isWaiting: () => waiting !== null || inFlight !== null,
-    send: (message) => attempt(() => model.send(message)),
+    send: (message, buffers) =>
+      attempt(() => (buffers ? model.send(message, undefined, buffers) : model.send(message))),
     stop() {
       waiting = null;
       attempt(() => model.send({ type: "stop" }));

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Mask } from "../src/parts/mask";
-import { paintUnsent } from "../src/views/occlusion_painter/board";
-import { Brushwork } from "../src/views/occlusion_painter/brushwork";
+import { Brushwork, paintUnsent } from "../src/views/occlusion_painter/brushwork";
 import { type KeyOptions, onKey } from "../src/views/occlusion_painter/keys";
 
 const press = (key: string, extra: KeyboardEventInit = {}) =>

@@ -144,7 +144,7 @@ class ModelSpecimen:
             known = Predictions.of(outputs, sigmoid=network.ends_in_sigmoid(self.samples))
             self._known = (version, rows, known)
             # Who wants the losses too need not run the model again.
-            output_key = (_token(self.samples), OUTPUT, "flatten", rows.tobytes(), version)
+            output_key = (samples_token(self.samples), OUTPUT, "flatten", rows.tobytes(), version)
             network.cache.put(output_key, outputs)
         network.cache.put(key, activations)
         yield Result(Recording(rows, activations, known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,13 @@ PERPLEXITY = 5.0  # openTSNE's default for new samples: 15 neighbours
 ITERATIONS = 250
 # One new sample among so many old ones is placed as fast by all pairs as by openTSNE's grid.
 EXACT_PAIRS = 40_000
-COMPARED = 1_000  # old samples whose own nearest neighbour says what is near
+COMPARED = 1_000  # old samples, at most, whose own nearest neighbour says what is near
+COMPARED_PRODUCTS = 4_000_000_000  # of activations, in that comparison: about 0.3 s
+FEWEST_COMPARED = 200
+COMPARED_AT_ONCE = 50
+# Up to so many activations in all, neighbours are looked for among all of them, also where the map was made
+# from their principal components: noise that the components leave out is what makes a picture unlike others.
+EXACT_VALUES = 40_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +40,10 @@ class Placement:
     positions : (m, 2) float32 array
         In the units of the map.
     neighbours : (m, k) int32 array
-        Nearest samples of the map in the space the map was made from, nearest first.
+        Nearest samples of the map by their activations, nearest first; by their principal components, where
+        :attr:`Placer.is_exact` says so.
     distances : (m, k) float64 array
-        To them, in that space (standard lengths of 1 for cosine and correlation).
+        To them (of vectors of length 1 for cosine and correlation).
     novelty : (m,) float64 array
         Share of the map's own samples that lie nearer to their nearest neighbour than the new one does to its
         own, 0 to 1: near 1 it is like nothing in the map, and its place means little.
@@ -60,15 +68,20 @@ class Placer:
         Samples of the map.
     n_features : int
         Activations each new sample must have.
+    is_exact : bool
+        Whether neighbours and distances are those of all activations; False where those are too many, and
+        the principal components that the map was made from stand for them.
     """
 
     n_samples: int
     n_features: int
+    is_exact: bool
     _metric: str
     _mean: NDArray[Any]
     _directions: NDArray[Any] | None
     _axes: NDArray[Any] | None  # of a PCA map
-    _affinities: PlaceAffinities
+    _affinities: PlaceAffinities  # in the space the map was made from
+    _neighbours: PlaceAffinities  # in that of all activations, if it is exact
     _positions: NDArray[np.float64]
     _own_distances: NDArray[np.float64]
     _map: Any = field(default=None)
@@ -79,6 +92,8 @@ class Placer:
         In a t-SNE map by openTSNE's ``transform`` (Poličar, Stražar and Zupan 2023): from the median of the
         nearest samples' places 250 steps down the divergence with the map held fixed. In a PCA map by
         projection. One sample among 2,000 took 50 ms of a busy core, with 128 features or 9,408.
+
+        Nearness is measured on the activations themselves, not on what a PCA left of them.
 
         Parameters
         ----------
@@ -97,7 +112,7 @@ class Placer:
         k = check_neighbours(k, self.n_samples)
         points = unit_rows(given, self._metric)
         reduced = points if self._directions is None else (points - self._mean) @ self._directions
-        neighbours, distances = self._affinities.query(reduced, k)
+        neighbours, distances = self._neighbours.query(points if self.is_exact else reduced, k)
         is_linear = self._axes is not None
         positions = (given - self._mean) @ self._axes if is_linear else self._transform(reduced)
         novelty = np.searchsorted(self._own_distances, distances[:, 0]) / len(self._own_distances)
@@ -140,6 +155,7 @@ def placer_steps(activations: ArrayLike, embedding: Embedding) -> Steps:
     """Get a map ready for new samples. Yields Progress, then a Result with a :class:`Placer`.
 
     Nothing of the t-SNE is done again; of more than 512 features, the PCA to 50 is (0.5 s for 2,000 x 9,408).
+    The placer keeps a copy of the activations, if they are at most 40 million.
 
     Parameters
     ----------
@@ -160,7 +176,7 @@ def placer_steps(activations: ArrayLike, embedding: Embedding) -> Steps:
             f"samples with {embedding.n_features} features"
         )
     metric = embedding.metric or "euclidean"
-    points = unit_rows(array, metric)
+    points = everything = unit_rows(array, metric)
     mean = points.mean(axis=0, dtype=np.float64).astype(points.dtype)
     directions = axes = None
     if embedding.method == "pca":
@@ -170,25 +186,42 @@ def placer_steps(activations: ArrayLike, embedding: Embedding) -> Steps:
         found = yield from principal_components_steps(points, embedding.reduced_to, tolerance=1e-3)
         directions, points = found.directions, found.positions
     yield Progress(0, 1, "map for new samples")
-    affinities = PlaceAffinities(points)
-    some = spread(len(points), COMPARED)
-    near, distances = affinities.query(points[some], 2)
-    # Each is its own nearest, unless a copy of it comes first; then 0 is right, too.
-    own = np.sort(np.where(near[:, 0] == some, distances[:, 1], distances[:, 0]))
-    yield Progress(1, 1, "map for new samples")
+    affinities = neighbours = PlaceAffinities(points)
+    is_exact = directions is None or array.size <= EXACT_VALUES
+    if directions is not None and is_exact:
+        neighbours, points = PlaceAffinities(everything), everything
+    own = yield from _own_distances(points, neighbours)
     yield Result(
         Placer(
             n_samples=len(array),
             n_features=array.shape[1],
+            is_exact=is_exact,
             _metric=metric,
             _mean=mean,
             _directions=directions,
             _axes=axes,
             _affinities=affinities,
+            _neighbours=neighbours,
             _positions=np.asarray(embedding.positions, dtype=np.float64),
             _own_distances=own,
         )
     )
+
+
+def _own_distances(
+    points: NDArray[Any], affinities: PlaceAffinities
+) -> Generator[Progress, None, NDArray[np.float64]]:
+    """How far samples of the map are from their own nearest neighbour, in ascending order."""
+    count = min(COMPARED, max(FEWEST_COMPARED, COMPARED_PRODUCTS // points.size))
+    some = spread(len(points), count)
+    own = np.empty(len(some))
+    for start in range(0, len(some), COMPARED_AT_ONCE):
+        rows = some[start : start + COMPARED_AT_ONCE]
+        near, distances = affinities.query(points[rows], 2)
+        # Each is its own nearest, unless a copy of it comes first; then 0 is right, too.
+        own[start : start + len(rows)] = np.where(near[:, 0] == rows, distances[:, 1], distances[:, 0])
+        yield Progress(start + len(rows), len(some), "map for new samples")
+    return np.sort(own)
 
 
 def placer(activations: ArrayLike, embedding: Embedding) -> Placer:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from nbviz.views.traits import ArrayTrait
+from nbviz.views.traits import ArrayTrait, Whole
 
 
 def shown_pixels(picture: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
@@ -61,3 +61,44 @@ def _from_bits(value: dict[str, Any] | None, _widget: Any) -> np.ndarray:
     if len(bits) * 8 < height * width:
         raise t.TraitError(f"a mask of {height} × {width} needs {height * width} bits, got {len(bits) * 8}")
     return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
+
+
+class Pixels(ArrayTrait):
+    """8-bit pictures, or instead of them texts, read by a method of the view that has the trait.
+
+    ``read`` is the name of that method: from any value to the array to keep, uint8 or of strings; it raises
+    TypeError or ValueError. Travels as ``{"shape", "pixels"}`` or ``{"texts"}``; the other half is
+    js/src/parts/pixels.ts.
+    """
+
+    info_text = "8-bit pixels"
+    empty = np.zeros((0, 0), np.uint8)
+
+    def __init__(self, read: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._read = read
+        self.tag(to_json=_to_pixels, from_json=_from_pixels)
+
+    def validate(self, obj: Any, value: Any) -> np.ndarray:
+        try:
+            return np.asarray(getattr(obj, self._read)(value)).view(Whole)
+        except (TypeError, ValueError) as error:
+            raise t.TraitError(f"{self.name}: {error}") from error
+
+
+def _to_pixels(value: np.ndarray, _widget: Any) -> dict[str, Any]:
+    if value.dtype.kind == "U":
+        return {"texts": value.tolist()}
+    return {"shape": list(value.shape), "pixels": np.asarray(value).tobytes()}
+
+
+def _from_pixels(value: dict[str, Any] | None, _widget: Any) -> Any:
+    if not value:
+        return Pixels.empty
+    if "texts" in value:
+        return list(value["texts"])
+    shape = tuple(int(length) for length in value["shape"])
+    pixels = np.frombuffer(value["pixels"] or b"", np.uint8)
+    if len(pixels) != int(np.prod(shape)):
+        raise t.TraitError(f"pixels of shape {shape} are {int(np.prod(shape))} bytes, got {len(pixels)}")
+    return pixels.reshape(shape)

@@ -113,9 +113,13 @@ def test_samples_of_the_map_find_themselves(recorded, layer, metric):
     np.testing.assert_array_equal(chart.positions, before)
 
 
-def test_neighbours_are_those_of_brute_force(recorded, chart):
-    old, new = recorded[0]["relu4"][:500], recorded[0]["relu4"][500:520]
-    found = placer(old, chart).place(new, k=9)
+@pytest.mark.parametrize("layer", ["relu4", "pool2"])
+def test_neighbours_are_those_of_brute_force(recorded, layer):
+    """Also where the map was made from 50 principal components of 2,352 activations."""
+    old, new = recorded[0][layer][:500], recorded[0][layer][500:520]
+    ready = placer(old, project(old, n_iter=20))
+    assert ready.is_exact
+    found = ready.place(new, k=9)
     ways = cdist(new.astype(float), old.astype(float))
     np.testing.assert_array_equal(found.neighbours, np.argsort(ways, axis=1)[:, :9])
     np.testing.assert_allclose(found.distances, np.sort(ways, axis=1)[:, :9], rtol=1e-5)
@@ -144,6 +148,32 @@ def test_what_is_like_nothing_in_the_map_is_said_to_be(recorded, chart):
     ready = placer(old, chart)
     assert 0.3 < ready.place(new).novelty.mean() < 0.7  # real digits: as near as the map's own
     assert ready.place(new[:5] + 50).novelty.tolist() == [1] * 5
+
+
+def test_noise_that_principal_components_leave_out_is_seen(recorded):
+    """Digits under noise: unlike all others in 2,352 activations, and unsuspicious in 50 components."""
+    noise = np.random.default_rng(0).integers(0, 200, (8, 28, 28))
+    pictures = np.clip(nbviz.zoo.load_mnist(8, start=600).inputs + noise, 0, 255).astype(np.uint8)
+    new = capture(nbviz.zoo.load("mnist-cnn"), nbviz.Samples(pictures), ["pool2"])["pool2"]
+    old = recorded[0]["pool2"][:500]
+    ways = cdist(old, old)
+    np.fill_diagonal(ways, np.inf)
+    expected = (ways.min(1) < cdist(new, old).min(1)[:, None]).mean(1)
+    assert expected.mean() > 0.97
+    chart = project(old, n_iter=20)
+    np.testing.assert_allclose(placer(old, chart).place(new).novelty, expected, atol=0.01)
+
+
+def test_of_very_many_activations_the_components_stand_for_them(recorded, monkeypatch):
+    old, new = recorded[0]["pool2"][:500], recorded[0]["pool2"][500:510]
+    chart = project(old, n_iter=20)
+    exact = placer(old, chart).place(new)
+    monkeypatch.setattr(module, "EXACT_VALUES", 1000)
+    ready = placer(old, chart)
+    assert not ready.is_exact
+    reduced = ready.place(new)
+    np.testing.assert_allclose(reduced.positions, exact.positions, atol=1e-4)
+    assert (reduced.distances < exact.distances).all()
 
 
 def test_in_a_pca_map_new_samples_are_projected(recorded):

@@ -1,11 +1,13 @@
-// Shares as bars: what was (outline) and what is now (filled), in an order that does not jump about.
+// Shares as bars: what is now (filled) and, where there is one, what was (outline), in an order that does not
+// jump about.
 import css from "./bars.css";
 
 export { css as barsCss };
 
 export interface Bar {
   name: string;
-  before: number;
+  /** Without it there is nothing to compare with. */
+  before?: number;
   after: number;
   /** Drawn in bold: the class that is mapped, say. */
   emphasised?: boolean;
@@ -28,8 +30,8 @@ export function ShareBars({
       <thead class="nbviz-hidden">
         <tr>
           <th>class</th>
-          <th>before and after</th>
-          <th>after</th>
+          <th>{bars[0]?.before === undefined ? "bar" : "before and after"}</th>
+          <th>{bars[0]?.before === undefined ? "share" : "after"}</th>
         </tr>
       </thead>
       <tbody>
@@ -37,7 +39,7 @@ export function ShareBars({
           <tr
             key={name}
             data-emphasised={emphasised ? "" : undefined}
-            title={`${name}: ${percent(before)} → ${percent(after)}`}
+            title={`${name}: ${before === undefined ? "" : `${percent(before)} → `}${percent(after)}`}
           >
             <th scope="row">
               {onPick ? (
@@ -49,7 +51,9 @@ export function ShareBars({
               )}
             </th>
             <td class="nbviz-bars-track">
-              <span class="nbviz-bars-before" style={{ width: `${100 * before}%` }} />
+              {before !== undefined && (
+                <span class="nbviz-bars-before" style={{ width: `${100 * before}%` }} />
+              )}
               <span class="nbviz-bars-after" style={{ width: `${100 * after}%` }} />
             </td>
             <td class="nbviz-bars-value">{percent(after)}</td>

@@ -18,6 +18,7 @@ export type Control =
     }
   | { kind: "number"; name: string; label: string; tip: string; min: number; max: number; step: number }
   | { kind: "toggle"; name: string; label: string; tip: string }
+  | { kind: "colour"; name: string; label: string; tip: string }
   | {
       kind: "button";
       name: string;
@@ -176,6 +177,15 @@ function One({ control, get, set }: { control: Control } & Omit<Props, "controls
           aria-label={control.label}
           checked={Boolean(get(control.name))}
           onChange={(e) => set(control.name, e.currentTarget.checked)}
+        />
+      );
+    case "colour":
+      return (
+        <input
+          type="color"
+          aria-label={control.label}
+          value={get(control.name)}
+          onInput={(e) => set(control.name, e.currentTarget.value)}
         />
       );
     case "button":

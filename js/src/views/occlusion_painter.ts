@@ -6,10 +6,10 @@ import { type Frame, typedArray } from "../channel";
 import { barsCss, ChangeStrip } from "../parts/bars";
 import { legendCss } from "../parts/legend";
 import { Mask } from "../parts/mask";
+import { createBoard, paintBoardCss, paintCursor, type Tool } from "../parts/paint_board";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { createBoard, paintCursor, paintUnsent } from "./occlusion_painter/board";
-import { Brushwork } from "./occlusion_painter/brushwork";
+import { Brushwork, paintUnsent } from "./occlusion_painter/brushwork";
 import {
   COVERED,
   controlsOf,
@@ -17,7 +17,6 @@ import {
   LIMITS,
   type PainterMeta,
   type PainterSpecimen,
-  type Tool,
 } from "./occlusion_painter/controls";
 import { KEYS, onKey } from "./occlusion_painter/keys";
 import {
@@ -137,7 +136,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   const brush = () => Number(model.get("brush")) || Math.max(1, Math.round(side() / 8));
   const { root, stage } = shell;
   root.classList.add("nbviz-painter");
-  for (const sheet of [legendCss, barsCss, css]) addStyle(root, sheet);
+  for (const sheet of [legendCss, barsCss, paintBoardCss, css]) addStyle(root, sheet);
 
   const board = createBoard(stage, {
     signal,

@@ -1,6 +1,6 @@
 // What the hand does to the mask: strokes, rectangles, undo. Sending the mask is the view's.
 import { History, Mask } from "../../parts/mask";
-import type { Tool } from "./controls";
+import type { Tool } from "../../parts/paint_board";
 
 export interface BrushworkOptions {
   size: () => [height: number, width: number];
@@ -85,5 +85,25 @@ export class Brushwork {
   private change(mask: Mask): void {
     this.mask = mask;
     this.options.onChange();
+  }
+}
+
+const UNSENT = "rgba(86, 180, 233, 0.45)";
+
+/** Tint what is painted and not yet in the picture that the kernel sent, which shows the mask `drawn`. */
+export function paintUnsent(g: CanvasRenderingContext2D, work: Brushwork, drawn: Mask): void {
+  g.fillStyle = UNSENT;
+  if (!work.mask.equals(drawn)) fillMask(g, work.mask);
+  if (work.dragged) g.fillRect(...work.dragged);
+}
+
+function fillMask(g: CanvasRenderingContext2D, mask: Mask): void {
+  for (let y = 0; y < mask.height; y++) {
+    for (let x = 0; x < mask.width; ) {
+      let end = x;
+      while (end < mask.width && mask.pixels[y * mask.width + end]) end++;
+      if (end > x) g.fillRect(x, y, end - x, 1);
+      x = Math.max(end, x + 1);
+    }
   }
 }

@@ -1,5 +1,6 @@
 // The controls of the occlusion painter, and the facts under its picture.
 import type { Control } from "../../parts/controls";
+import type { Tool } from "../../parts/paint_board";
 import type { Fact } from "../../parts/status";
 
 export interface MapMeta {
@@ -33,8 +34,6 @@ export interface PainterSpecimen {
   layers: { name: string; units: number }[];
   patch: boolean;
 }
-
-export type Tool = "brush" | "eraser" | "rectangle";
 
 const FILLS: [string, string][] = [
   ["grey", "grey"],

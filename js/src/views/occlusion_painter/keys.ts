@@ -1,6 +1,7 @@
 // The keyboard of the occlusion painter.
+
+import type { Tool } from "../../parts/paint_board";
 import type { Brushwork } from "./brushwork";
-import type { Tool } from "./controls";
 
 /** For a screen reader. */
 export const KEYS =

@@ -1,7 +1,9 @@
-// Where the picture is painted on: two canvases, the picture below and what moves with the hand above.
-import type { Mask } from "../../parts/mask";
-import type { Brushwork } from "./brushwork";
-import type { Tool } from "./controls";
+// Where a picture is painted on: two canvases, the picture below and what moves with the hand above.
+import css from "./paint_board.css";
+
+export { css as paintBoardCss };
+
+export type Tool = "brush" | "eraser" | "rectangle";
 
 export interface BoardOptions {
   signal: AbortSignal;
@@ -119,26 +121,6 @@ export function createBoard(host: HTMLElement, options: BoardOptions): Board {
     },
     setDimmed: (dimmed) => host.toggleAttribute("data-dimmed", dimmed),
   };
-}
-
-const UNSENT = "rgba(86, 180, 233, 0.45)";
-
-/** Tint what is painted and not yet in the picture that the kernel sent, which shows the mask `drawn`. */
-export function paintUnsent(g: CanvasRenderingContext2D, work: Brushwork, drawn: Mask): void {
-  g.fillStyle = UNSENT;
-  if (!work.mask.equals(drawn)) fillMask(g, work.mask);
-  if (work.dragged) g.fillRect(...work.dragged);
-}
-
-function fillMask(g: CanvasRenderingContext2D, mask: Mask): void {
-  for (let y = 0; y < mask.height; y++) {
-    for (let x = 0; x < mask.width; ) {
-      let end = x;
-      while (end < mask.width && mask.pixels[y * mask.width + end]) end++;
-      if (end > x) g.fillRect(x, y, end - x, 1);
-      x = Math.max(end, x + 1);
-    }
-  }
 }
 
 /** The outline of the brush under the pointer. */

@@ -1,0 +1,151 @@
+// The controls of the live placement (of the map above it, of the hand beside the sheet), and its facts.
+import type { Control } from "../../parts/controls";
+import type { Fact } from "../../parts/status";
+import type { PlacementMeta, PlacementSpecimen } from "./meta";
+
+const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
+
+// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+type Get = (name: string) => any;
+
+export function controlsOf(specimen: PlacementSpecimen, get: Get): Control[] {
+  const controls: (Control | false)[] = [
+    {
+      kind: "choice",
+      name: "layer",
+      label: "Layer",
+      tip: "Whose activations the map is made from, and the drawing is placed by",
+      options: specimen.layers.map((value) => ({ value, label: value })),
+    },
+    specimen.maps.includes(get("layer")) && {
+      kind: "choice",
+      name: "reduce",
+      label: "Feature maps",
+      tip: "All their values, or one value per channel: its largest or its mean",
+      options: options([
+        ["flatten", "all values"],
+        ["max", "largest of each channel"],
+        ["mean", "mean of each channel"],
+      ]),
+    },
+    {
+      kind: "choice",
+      name: "method",
+      label: "Map",
+      tip: "t-SNE keeps neighbours together. PCA is a projection: new samples are projected along.",
+      options: options([
+        ["tsne", "t-SNE"],
+        ["pca", "PCA"],
+      ]),
+    },
+    specimen.n > 100 && {
+      kind: "number",
+      name: "n_samples",
+      label: "Samples",
+      tip: "How many the map has, evenly spread over all. More take longer to place among.",
+      min: 4,
+      max: specimen.n,
+      step: 100,
+    },
+    {
+      kind: "slider",
+      name: "k",
+      label: "Neighbours",
+      tip: "How many of the samples with the nearest activations are shown",
+      min: 1,
+      max: Math.max(2, Math.min(30, specimen.n - 1)),
+      step: 1,
+    },
+    !specimen.text && {
+      kind: "toggle",
+      name: "centre",
+      label: "Centre",
+      tip:
+        "Move the drawing so that its centre of mass lies in the middle before the network sees it. The makers of " +
+        "MNIST did so with every digit (after scaling it to 20 × 20 pixels); its size stays as you draw it.",
+    },
+  ];
+  return controls.filter((control) => control !== false);
+}
+
+export interface Hand {
+  tool: "brush" | "eraser";
+  canUndo: boolean;
+  canRedo: boolean;
+  isBlank: boolean;
+  canKeep: boolean;
+}
+
+/** Beside the sheet. */
+export function toolsOf(specimen: PlacementSpecimen, hand: Hand): Control[] {
+  const keep: Control = {
+    kind: "button",
+    name: "keep",
+    label: "Keep",
+    tip: "Leave it in the map with its small picture",
+    disabled: !hand.canKeep,
+  };
+  const clear: Control = {
+    kind: "button",
+    name: "clear",
+    label: "Clear",
+    tip: specimen.text ? "Remove the text" : "Remove the drawing",
+    disabled: hand.isBlank,
+  };
+  if (specimen.text) return [keep, clear];
+  const side = Math.min(specimen.shape[0], specimen.shape[1]);
+  const controls: (Control | false)[] = [
+    { kind: "button", name: "pen", label: "Brush", tip: "Draw (B)", pressed: hand.tool === "brush" },
+    { kind: "button", name: "eraser", label: "Eraser", tip: "Rub out (E)", pressed: hand.tool === "eraser" },
+    specimen.shape[2] === 3 && { kind: "colour", name: "ink", label: "Colour", tip: "Of the brush" },
+    {
+      kind: "slider",
+      name: "brush",
+      label: "Width",
+      tip: "Diameter of the brush, in pixels of the picture",
+      min: 0.5,
+      max: Math.max(2, Math.round(side / 4)),
+      step: 0.1,
+      unit: "px",
+    },
+    { kind: "button", name: "undo", label: "Undo", tip: "Undo (Ctrl Z)", disabled: !hand.canUndo },
+    { kind: "button", name: "redo", label: "Redo", tip: "Redo (Ctrl Shift Z)", disabled: !hand.canRedo },
+    clear,
+    { kind: "button", name: "invert", label: "Invert", tip: "Light for dark and dark for light" },
+    {
+      kind: "button",
+      name: "upload",
+      label: "Upload…",
+      tip: "A picture from a file. It can also be dropped on the sheet, or pasted (Ctrl V).",
+    },
+    keep,
+  ];
+  return controls.filter((control) => control !== false);
+}
+
+export function factsOf(
+  meta: PlacementMeta | null,
+  samples: number,
+  specimen: PlacementSpecimen,
+  hint: string,
+): Fact[] {
+  const facts: Fact[] = hint ? [{ text: hint }] : [];
+  if (!meta) return facts;
+  facts.push({ text: `${samples.toLocaleString("en")} samples` });
+  facts.push({ text: `${meta.features.toLocaleString("en")} values each` });
+  if (meta.hit !== null)
+    facts.push({
+      text: `neighbourhood hit ${(100 * meta.hit).toFixed(1)} %`,
+      tip: `Share of the ${meta.k} nearest samples in the map that have a sample's own label`,
+    });
+  if (!meta.drawn) facts.push({ text: specimen.text ? "nothing is typed" : "nothing is drawn" });
+  for (const note of meta.notes) facts.push({ text: note });
+  return facts;
+}
+
+export const LIMITS =
+  "The new point is placed by its nearest samples alone: t-SNE always finds it a place, also where it is like nothing " +
+  "in the map, so look at the warning about its distance. How far it is from a group in the map, and gaps that it " +
+  "crosses while you draw, mean nothing; the neighbours are those of the activations, and may lie apart in the map. A " +
+  "drawing by mouse is not what the network was trained on: thickness, size and place count (Poličar, Stražar and " +
+  "Zupan 2023; Wattenberg, Viégas and Johnson 2016).";
