@@ -19,7 +19,9 @@ _WHERE = {
     "CorrespondenceAnalysis": "nbviz.views.correspondence_analysis",
     "GateSaturation": "nbviz.views.gate_saturation",
     "HiddenStates": "nbviz.views.hidden_states",
+    "ImageGrid": "nbviz.views.image_grid",
     "LayerExplorer": "nbviz.views.layer_explorer",
+    "MapComparison": "nbviz.views.map_comparison",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "ReceptiveField": "nbviz.views.receptive_field",
     "TimeScales": "nbviz.views.time_scales",
@@ -33,8 +35,10 @@ __all__ = [
     "EvolutionExplorer",
     "GateSaturation",
     "HiddenStates",
+    "ImageGrid",
     "InvarianceExplorer",
     "LayerExplorer",
+    "MapComparison",
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
@@ -57,8 +61,10 @@ if TYPE_CHECKING:
     from nbviz.views.evolution_explorer import EvolutionExplorer
     from nbviz.views.gate_saturation import GateSaturation
     from nbviz.views.hidden_states import HiddenStates
+    from nbviz.views.image_grid import ImageGrid
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
+    from nbviz.views.map_comparison import MapComparison
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.receptive_field import ReceptiveField

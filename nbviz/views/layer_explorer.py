@@ -22,9 +22,9 @@ from nbviz.methods.layer_map import LayerMap, layer_map_steps, true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.views.base import View
-from nbviz.views.columns import RESERVED, class_column, columns_of, number_column
+from nbviz.views.columns import RESERVED, columns_of, prediction_columns
 from nbviz.views.frames import Frame
-from nbviz.views.points import packed_sprite, quantise
+from nbviz.views.points import packed_sprite, quantise, single_picture
 from nbviz.views.traits import Indices
 
 _MOST_NAMES = 20_000
@@ -286,32 +286,18 @@ class LayerExplorer(View):
         if predictions is None or predictions is self._predictions_shown:
             return
         self._predictions_shown = predictions
-        n = self.specimen["n"]
-        classes = np.full(n, -1, np.int64)
-        classes[value.rows] = predictions.classes
-        confidence = np.full(n, np.nan, np.float32)
-        confidence[value.rows] = predictions.confidence
         specimen = self._specimen
         names = () if specimen is None else specimen.class_names or specimen.samples.class_names
-        not_run = classes < 0
-        sent = {
-            "prediction": class_column(classes, names, missing=not_run),
-            "confidence": number_column(confidence),
-        }
         truth = None if specimen is None else true_outputs(specimen)
-        if truth is not None:
-            right = np.where(not_run, 2, (classes == truth).astype(np.int64))
-            sent["correct"] = class_column(right, ("wrong", "correct", "not run"))
+        sent = prediction_columns(predictions, value.rows, self.specimen["n"], names=names, truth=truth)
         self.publish(predictions_sent=sent)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
         if content.get("type") == "picture" and self._specimen is not None:
-            row = int(content["row"])
-            picture = self._specimen.samples[row : row + 1].sprite(96)
-            if picture is not None:
-                head = {"type": "picture", "row": row, "width": picture.width, "height": picture.height}
-                self.send(head, buffers=[picture.png])
+            found = single_picture(self._specimen.samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
 
     # What a script reads. Each waits for the request that was asked for last.
 
