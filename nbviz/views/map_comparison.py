@@ -13,13 +13,14 @@ import traitlets as t
 
 from nbviz.core.epoch_specimen import EpochSpecimens, Networks
 from nbviz.core.errors import UnknownName, unknown_name
-from nbviz.core.events import Preview, Result, Steps, result_of
+from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.recording import class_labels, spread
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
+from nbviz.methods.recorded_pair import recorded_pair_steps
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of
 from nbviz.views.frames import Frame
@@ -29,12 +30,18 @@ from nbviz.views.map_comparison_frames import (
     comparison_frame,
     predictions_of,
 )
-from nbviz.views.map_comparison_sides import by_layer, choose_sides, described, side_names, titles_of
+from nbviz.views.map_comparison_sides import (
+    by_layer,
+    choose_sides,
+    described,
+    notes_of,
+    side_names,
+    titles_of,
+)
 from nbviz.views.points import packed_sprite, single_picture
 from nbviz.views.traits import Indices
 
 PRESERVATION = "preservation"
-_TOO_EARLY = "the comparison was stopped before the neighbours were known: refresh()"
 
 
 class MapComparison(View):
@@ -269,17 +276,21 @@ class MapComparison(View):
         rows = spread(len(samples), params.n_samples or len(samples))
         layers = (params.layer, params.right_layer)
         specimens = (sides[0].at(params.checkpoint), sides[1].at(params.right_checkpoint))
-        recordings = []
-        for specimen, layer in zip(specimens, layers, strict=True):
-            steps = specimen.record_steps(layer, params.reduce, rows)
-            recordings.append((yield from result_of(steps)))
-        left, right = recordings
         titles = titles_of(self._side_names, layers, (params.checkpoint, params.right_checkpoint), sides)
+        pair: Any = None
+        for event in recorded_pair_steps(specimens, layers, rows, reduce=params.reduce, match=params.match):
+            if isinstance(event, Result):
+                pair = event.value
+            elif isinstance(event, Preview):
+                look, maps = event.value
+                yield Preview(ComparisonPicture(look, maps, titles))
+                self._send_sprite(samples)
+            else:
+                yield event
+        left, right = pair
         predictions = (left.predictions, right.predictions)
         accuracy = (accuracy_of(specimens[0], left), accuracy_of(specimens[1], right))
-        notes = tuple(dict.fromkeys(note for specimen in specimens for note in specimen.notes))
-        if specimens[0] is specimens[1] and layers[0] == layers[1]:
-            notes += ("left and right are the same: choose another layer, epoch or model for one of them",)
+        notes = notes_of(specimens, layers)
         labels = class_labels(samples)
         events = compared_maps_steps(
             left.activations,
@@ -301,9 +312,13 @@ class MapComparison(View):
                 yield event
                 continue
             yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
-            if self._sprite_is_due:
-                self._sprite_is_due = False
-                self.publish(thumbnails=packed_sprite(samples))
+            self._send_sprite(samples)
+
+    def _send_sprite(self, samples: Samples) -> None:
+        """Thumbnails follow the first picture; it does not wait for them."""
+        if self._sprite_is_due:
+            self._sprite_is_due = False
+            self.publish(thumbnails=packed_sprite(samples))
 
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
@@ -352,9 +367,7 @@ class MapComparison(View):
             If the comparison was stopped before it was known.
         """
         picture = self.latest()
-        if picture.maps.preservation is None:
-            raise RuntimeError(_TOO_EARLY)
-        return picture.rows[picture.maps.preservation.most_changed(count)]
+        return picture.rows[picture.known().most_changed(count)]
 
     def neighbours_of(self, row: int) -> dict[str, np.ndarray]:
         """Row numbers of the neighbours that a sample ``"kept"``, ``"lost"`` and ``"gained"``.
@@ -366,15 +379,7 @@ class MapComparison(View):
         RuntimeError
             If the comparison was stopped before it was known.
         """
-        picture = self.latest()
-        found, place = picture.maps.preservation, np.flatnonzero(picture.rows == row)
-        if found is None:
-            raise RuntimeError(_TOO_EARLY)
-        if len(place) == 0:
-            raise ValueError(f"sample {row} is not among the {len(picture.rows)} shown (n_samples=0 for all)")
-        at = int(place[0])
-        groups = {"kept": found.kept(at), "lost": found.lost(at), "gained": found.gained(at)}
-        return {name: picture.rows[members] for name, members in groups.items()}
+        return self.latest().neighbours_of(row)
 
     def shown_network(self) -> Any:
         return self._networks if self._sides is not None and self._sides[0].network is not None else None

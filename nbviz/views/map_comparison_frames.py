@@ -11,6 +11,7 @@ from nbviz.core.recording import Predictions, Recording
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.map_comparison import ComparedMaps
+from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.views.columns import prediction_columns
 from nbviz.views.frames import Frame
 from nbviz.views.map_comparison_sides import Pair
@@ -38,9 +39,38 @@ class ComparisonPicture:
     rows: np.ndarray
     maps: ComparedMaps
     titles: tuple[str, str]
-    predictions: tuple[Predictions | None, Predictions | None]
-    accuracy: tuple[float | None, float | None]
-    notes: tuple[str, ...]
+    predictions: tuple[Predictions | None, Predictions | None] = (None, None)
+    accuracy: tuple[float | None, float | None] = (None, None)
+    notes: tuple[str, ...] = ()
+
+    def known(self) -> NeighbourPreservation:
+        """Who kept their neighbours.
+
+        Raises
+        ------
+        RuntimeError
+            If the comparison was stopped before that was known.
+        """
+        if self.maps.preservation is None:
+            raise RuntimeError("the comparison was stopped before the neighbours were known: refresh()")
+        return self.maps.preservation
+
+    def neighbours_of(self, row: int) -> dict[str, np.ndarray]:
+        """Row numbers of the neighbours that sample ``row`` kept, lost and gained.
+
+        Raises
+        ------
+        ValueError
+            If the sample is not shown.
+        RuntimeError
+            As :meth:`known`.
+        """
+        found, place = self.known(), np.flatnonzero(self.rows == row)
+        if len(place) == 0:
+            raise ValueError(f"sample {row} is not among the {len(self.rows)} shown (n_samples=0 for all)")
+        at = int(place[0])
+        groups = {"kept": found.kept(at), "lost": found.lost(at), "gained": found.gained(at)}
+        return {name: self.rows[members] for name, members in groups.items()}
 
     def summary(self) -> str:
         """The picture in plain words."""

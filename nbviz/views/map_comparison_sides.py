@@ -9,6 +9,7 @@ from nbviz.core.epoch_specimen import EpochSpecimens
 from nbviz.core.errors import unknown_name
 from nbviz.core.layers import INPUT
 from nbviz.core.network import Network
+from nbviz.core.specimen import Specimen
 
 Pair = tuple[EpochSpecimens, EpochSpecimens]
 
@@ -64,6 +65,14 @@ def titles_of(
         return ", ".join(part for part in parts if part)
 
     return title(0), title(1)
+
+
+def notes_of(specimens: tuple[Specimen, Specimen], layers: tuple[str, str]) -> tuple[str, ...]:
+    """What a reader should know about the two sides."""
+    notes = tuple(dict.fromkeys(note for specimen in specimens for note in specimen.notes))
+    if specimens[0] is specimens[1] and layers[0] == layers[1]:
+        notes += ("left and right are the same: choose another layer, epoch or model for one of them",)
+    return notes
 
 
 def described(side: EpochSpecimens) -> dict[str, Any]:

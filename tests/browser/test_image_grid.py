@@ -219,6 +219,7 @@ def test_themes_and_narrow(wall, shoot):
     wall.expect_kernel("len(view.selection) == 1")
     wall.page.wait_for_timeout(200)
     shoot(wall.page, "grid-dark")
+    wall.page.mouse.move(2, 2)
     wall.page.set_viewport_size({"width": 480, "height": 1300})
     wall.page.wait_for_timeout(500)
     shoot(wall.page, "grid-narrow")

@@ -226,6 +226,24 @@ def test_the_left_map_stays_when_the_right_changes(show):
     assert view.maps.left.positions is not left
 
 
+def test_of_what_takes_long_some_samples_are_shown_first(net, digits, monkeypatch):
+    """The model is not slow here; the patience is short."""
+    monkeypatch.setattr("nbviz.core.specimen.PATIENCE", 0.0)
+    monkeypatch.setattr("nbviz.core.specimen.FIRST_LOOK", 50)
+    fresh = nbviz.Network(net.module, transform=net.transform, checkpoints=net.checkpoints)
+    view = MapComparison(fresh, nbviz.zoo.load_mnist(100), iterations=40, executor="inline")
+    seen = []
+    view.observe(lambda change: seen.append(change.new), "frame")
+    view.reduce = "max"
+    view.layer = "conv2"
+    first = next(frame for frame in seen if frame["meta"]["sides"][0]["title"].startswith("conv2"))
+    assert (first["kind"], len(first["buffers"][2]) // 4) == ("preview", 50)
+    assert first["meta"]["sides"][1]["title"] == "relu4, as it is now"
+    assert len(view.rows) == 100
+    assert view.error is None
+    view.close()
+
+
 def test_activations_from_elsewhere(layers, digits):
     view = MapComparison.from_activations({"pool1": layers[0], "fc1": layers[1]}, X=digits, **QUICK)
     assert (view.layer, view.right_layer) == ("pool1", "fc1")

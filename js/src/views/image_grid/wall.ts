@@ -90,32 +90,47 @@ export class WallPainter {
     const { scale } = view.affine();
     const [height, width] = wall.shape;
     const far = this.farPixels(wall);
-    if (wall.selected.size === 0 && scale * ratio <= far) {
+    if (scale * ratio <= far) {
       this.far ??= this.compose(wall, tileOf, far);
       g.imageSmoothingEnabled = true;
       g.imageSmoothingQuality = "high"; // many pixels become one: without it thin strokes vanish
       const [x, y] = view.toScreen(0, height);
       g.drawImage(this.far, x, y, width * scale, height * scale);
-      return;
-    }
+    } else this.paintCells(g, wall, view, tileOf, ratio, null);
+    if (wall.selected.size === 0) return;
+    g.globalAlpha = 1 - FADED;
+    g.fillStyle = toCss(pack(ink.background));
+    g.fillRect(0, 0, view.width, view.height);
+    g.globalAlpha = 1;
+    this.paintCells(g, wall, view, tileOf, ratio, ink);
+  }
+
+  /** The visible cells one by one; with `outlined` only the selected ones, and with a line around them. */
+  private paintCells(
+    g: CanvasRenderingContext2D,
+    wall: Wall,
+    view: Viewport,
+    tileOf: (row: number) => Tile | null,
+    ratio: number,
+    outlined: Ink | null,
+  ): void {
+    const { scale } = view.affine();
+    const width = wall.shape[1];
     const [x0, x1, y0, y1] = WallPainter.visible(wall, view);
     g.imageSmoothingQuality = "medium";
     for (let row = y0; row <= y1; row++) {
       for (let column = x0; column <= x1; column++) {
         const sample = wall.cells[row * width + column];
-        if (sample < 0) continue;
+        if (sample < 0 || (outlined && !wall.selected.has(sample))) continue;
         const [x, y] = view.toScreen(column, row + 1);
-        const isSelected = wall.selected.has(sample);
-        g.globalAlpha = wall.selected.size && !isSelected ? FADED : 1;
         const tile = tileOf(sample);
         // Pixels of a small picture are shown as what they are, once they are enlarged by much.
         g.imageSmoothingEnabled =
           !tile || (scale * ratio) / Math.max(tile.sheet.width, tile.sheet.height) < 2;
         paintCell(g, tile, wall.frames[row * width + column], x, y, scale);
-        if (isSelected) outline(g, x, y, scale, ink);
+        if (outlined) outline(g, x, y, scale, outlined);
       }
     }
-    g.globalAlpha = 1;
   }
 
   private farPixels({ shape }: Wall): number {
