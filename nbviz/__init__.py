@@ -19,9 +19,11 @@ _WHERE = {
     "CorrespondenceAnalysis": "nbviz.views.correspondence_analysis",
     "GateSaturation": "nbviz.views.gate_saturation",
     "HiddenStates": "nbviz.views.hidden_states",
+    "ImageGrid": "nbviz.views.image_grid",
     "LayerExplorer": "nbviz.views.layer_explorer",
     "LayerProbes": "nbviz.views.layer_probes",
     "LivePlacement": "nbviz.views.live_placement",
+    "MapComparison": "nbviz.views.map_comparison",
     "OcclusionPainter": "nbviz.views.occlusion_painter",
     "OutlierExplorer": "nbviz.views.outlier_explorer",
     "ReceptiveField": "nbviz.views.receptive_field",
@@ -36,10 +38,12 @@ __all__ = [
     "EvolutionExplorer",
     "GateSaturation",
     "HiddenStates",
+    "ImageGrid",
     "InvarianceExplorer",
     "LayerExplorer",
     "LayerProbes",
     "LivePlacement",
+    "MapComparison",
     "Network",
     "NeuronExplorer",
     "OcclusionPainter",
@@ -63,10 +67,12 @@ if TYPE_CHECKING:
     from nbviz.views.evolution_explorer import EvolutionExplorer
     from nbviz.views.gate_saturation import GateSaturation
     from nbviz.views.hidden_states import HiddenStates
+    from nbviz.views.image_grid import ImageGrid
     from nbviz.views.invariance_explorer import InvarianceExplorer
     from nbviz.views.layer_explorer import LayerExplorer
     from nbviz.views.layer_probes import LayerProbes
     from nbviz.views.live_placement import LivePlacement
+    from nbviz.views.map_comparison import MapComparison
     from nbviz.views.neuron_explorer import NeuronExplorer
     from nbviz.views.occlusion_painter import OcclusionPainter
     from nbviz.views.outlier_explorer import OutlierExplorer

@@ -91,6 +91,16 @@ describe("ColourBar", () => {
     expect(spans[0][0]).toBeGreaterThan(-8);
   });
 
+  it("marks a value to compare with, inside the bar, and names it", () => {
+    const mark = { value: 0.25, text: "chance: 0.25" };
+    render(<ColourBar label="kept" domain={[0, 1]} ramp={VIRIDIS} mark={mark} />, host);
+    expect(host.querySelector("i")!.style.left).toBe("25%");
+    expect(host.querySelector(".nbviz-colourbar-mark")!.textContent).toBe("chance: 0.25");
+    expect(host.querySelector("[role=img]")!.getAttribute("aria-label")).toContain("chance: 0.25");
+    render(<ColourBar label="kept" domain={[0, 1]} ramp={VIRIDIS} mark={{ ...mark, value: 7 }} />, host);
+    expect(host.querySelector("i")!.style.left).toBe("100%");
+  });
+
   it("has one tick for a constant", () => {
     render(<ColourBar label="x" domain={[3, 3]} ramp={VIRIDIS} />, host);
     expect(ticks().map((tick) => tick.textContent)).toEqual(["3"]);

@@ -54,7 +54,8 @@ class FunctionSpecimen(ModelSpecimen):
             if name in self._functions:
                 raise ValueError(f"the model has a layer {name!r}: give the function another name")
 
-    def _with(self, network: Network) -> FunctionSpecimen:
+    def with_network(self, network: Network) -> FunctionSpecimen:
+        """The same samples and functions beside another network."""
         return FunctionSpecimen(network, self.samples, self._functions)
 
     def layers(self) -> list[Layer]:

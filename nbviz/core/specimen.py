@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -18,16 +17,12 @@ from nbviz.core.layers import INPUT, OUTPUT, Layer
 from nbviz.core.network import Network
 from nbviz.core.recording import Predictions, Recording, class_labels
 from nbviz.core.samples import Samples
-from nbviz.core.version import fingerprint
 
 FIRST_LOOK = 500
 """Samples, evenly spread, that are run first and shown alone if the rest would take long."""
 
 LOOK_VALUES = 4_000_000
 """Activations that a first look holds at most: of a large feature map fewer samples are shown first."""
-
-EPOCHS_KEPT = 8
-"""Copies of the network, with the weights of as many checkpoints."""
 
 PATIENCE = 0.15
 """Seconds that all samples may take before the first look is shown alone."""
@@ -39,33 +34,9 @@ class ModelSpecimen:
     def __init__(self, network: Network, samples: Samples) -> None:
         self.network, self.samples = network, samples
         self._known: tuple[tuple[int, ...], np.ndarray, Predictions] | None = None
-        self._by_epoch: OrderedDict[tuple[int, int], ModelSpecimen] = OrderedDict()
 
-    @property
-    def epochs(self) -> list[int]:
-        """Epochs of which there are checkpoints, in order."""
-        return sorted(self.network.checkpoints)
-
-    def at_epoch(self, epoch: int | None) -> ModelSpecimen:
-        """The same samples with the weights of a checkpoint; itself for None. The last few are kept.
-
-        Raises
-        ------
-        UnknownName
-            If there is no checkpoint of that epoch.
-        """
-        if epoch is None:
-            return self
-        weights = self.network.checkpoints.get(epoch, {})
-        key = epoch, fingerprint(list(weights.values()))
-        if key not in self._by_epoch:
-            self._by_epoch[key] = self._with(self.network.at_epoch(epoch))
-            if len(self._by_epoch) > EPOCHS_KEPT:
-                self._by_epoch.popitem(last=False)
-        self._by_epoch.move_to_end(key)
-        return self._by_epoch[key]
-
-    def _with(self, network: Network) -> ModelSpecimen:
+    def with_network(self, network: Network) -> ModelSpecimen:
+        """The same samples under another network."""
         return ModelSpecimen(network, self.samples)
 
     def layers(self) -> list[Layer]:
@@ -205,7 +176,6 @@ class ArraySpecimen:
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     n_classes: int | None = None
-    epochs: tuple[int, ...] = ()
 
     def __init__(self, arrays: Mapping[str, Any], samples: Samples, predictions: Any = None) -> None:
         self.samples = samples
@@ -262,10 +232,6 @@ class ArraySpecimen:
 
     def default_layer(self) -> str:
         return list(self._arrays)[-1]
-
-    def at_epoch(self, epoch: int | None) -> ArraySpecimen:
-        """Itself: arrays have no epochs."""
-        return self
 
     def record_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
         """As :meth:`ModelSpecimen.record_steps`."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nbviz.core.events import Preview, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import (
@@ -41,6 +41,7 @@ def project_steps(
     metric: str = "euclidean",
     seed: int = 0,
     k: int = 6,
+    start: ArrayLike | None = None,
     frame_every: int | None = None,
     n_jobs: int = 1,
     cache: NeighbourCache | None = None,
@@ -73,6 +74,9 @@ def project_steps(
         Of the small noise on the start positions. One seed gives one picture at ``n_jobs=1``.
     k : int
         Neighbours in the neighbourhood hits.
+    start : array_like, shape (n_samples, 2), optional
+        t-SNE: a map of the same samples to start from, at a small scale as always, in place of the first two
+        principal components. What has to lie elsewhere moves; the rest stays comparable with that map.
     frame_every : int, optional
         Iterations between previews; default as above. The result does not depend on it.
     n_jobs : int
@@ -85,7 +89,7 @@ def project_steps(
     TypeError, ValueError
         At the first ``next``: activations that cannot be projected (see
         :func:`~nbviz.methods.activation_checks.check_activations`), perplexity, ``k``, ``n_iter``,
-        method, metric or number of labels out of range.
+        method, metric, number of labels or ``start`` out of range.
     """
     given = np.asarray(activations)
     array = check_activations(given)
@@ -99,6 +103,7 @@ def project_steps(
         check_perplexity(perplexity, n_samples)
         if n_iter < 1 or (frame_every is not None and frame_every < 1):
             raise ValueError(f"n_iter={n_iter} and frame_every={frame_every} must be at least 1")
+    begin = None if start is None else _check_start(start, method, n_samples)
 
     fit_rows = None if n_samples * n_features <= PREVIEW_ALL_BELOW else PREVIEW_ROWS
     picture = _pca_embedding(principal_components(array, 2, fit_rows, most_iterations=PREVIEW_ITERATIONS), k)
@@ -121,6 +126,7 @@ def project_steps(
             array,
             final,
             prepared,
+            begin=begin,
             least_neighbours=min(k, n_samples - 1),
             n_iter=n_iter,
             frame_every=frame_every,
@@ -173,3 +179,14 @@ def _pca_embedding(components: PrincipalComponents, k: int) -> Embedding:
         seed=None,
         notes=(fitted,) if n_fitted < n_samples else (),
     )
+
+
+def _check_start(start: ArrayLike, method: str, n_samples: int) -> NDArray[np.float64]:
+    if method != "tsne":
+        raise ValueError(f"start= is for method='tsne', not for {method!r}, which starts from nothing")
+    array = np.asarray(start, dtype=np.float64)
+    if array.shape != (n_samples, 2):
+        raise ValueError(f"start must have shape {(n_samples, 2)} (samples, 2), got {array.shape}")
+    if not np.isfinite(array).all() or not np.ptp(array, axis=0).any():
+        raise ValueError("start must hold finite positions, not all of them the same")
+    return array

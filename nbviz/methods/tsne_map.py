@@ -29,17 +29,21 @@ def tsne_steps(
     begun: Embedding,
     prepared: Prepared,
     *,
+    begin: NDArray[Any] | None,
     least_neighbours: int,
     n_iter: int,
     frame_every: int | None,
     n_jobs: int,
 ) -> Generator[Preview | Progress, None, Embedding]:
-    """From ``begun``, which says with which perplexity and seed, to the last frame, which it *returns*."""
+    """From ``begun``, which says with which perplexity and seed, to the last frame, which it *returns*.
+
+    It starts from the map ``begin``, if there is one, else from the principal components.
+    """
     perplexity, seed = float(begun.perplexity or 0), int(begun.seed or 0)
-    shown, start, hidden = begun, None, 0
+    shown, start, hidden = begun, begin, 0
     options: Any = {"seed": seed, "n_iter": n_iter, "n_jobs": n_jobs, "frame_every": frame_every}
     if len(array) > MANY:
-        shown = yield from _by_landmarks(array, begun, prepared, FEW, None, **options)
+        shown = yield from _by_landmarks(array, begun, prepared, FEW, begin, **options)
         if len(array) > TOO_MANY:
             return (yield from _by_landmarks(array, begun, prepared, MORE, shown.positions, **options))
         # While the map of all is pressed together in its early phase the one of the landmarks stays.
@@ -47,8 +51,8 @@ def tsne_steps(
     graph = yield from prepared.graph_steps(array, max(int(3 * perplexity), least_neighbours))
     joint = yield from prepared.joint_steps(graph, perplexity)
     notes = _notes(prepared, begun.n_features, n_iter)
-    begin = initial_map(prepared.start if start is None else start, seed)
-    for frame in tsne_frames(joint, begin, n_iter, frame_every=frame_every, n_jobs=n_jobs):
+    first = initial_map(prepared.start if start is None else start, seed)
+    for frame in tsne_frames(joint, first, n_iter, frame_every=frame_every, n_jobs=n_jobs):
         shown = _after(begun, frame, prepared, notes, frame.positions)
         if frame.iteration > hidden:
             yield Preview(shown)
@@ -78,7 +82,7 @@ def _by_landmarks(
     )
     notes = (note, *_notes(prepared, begun.n_features, n_iter))
     begin = initial_map((prepared.start if start is None else start)[landmarks.rows], seed)
-    hidden = 0 if start is None else early_iterations(n_iter)
+    hidden = early_iterations(n_iter) if count == MORE else 0  # until then the map of fewer stays
     pacer, frame = Pacer(), None
     for frame in tsne_frames(joint, begin, n_iter, frame_every=frame_every, n_jobs=n_jobs):
         placed = pacer.place(landmarks, frame.positions) if frame.iteration > hidden else None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbviz.core.network import Network
-from nbviz.core.recording import MOST_CLASSES, class_labels
+from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.methods.recurrent_tokens import spell
 
@@ -85,6 +85,40 @@ def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str,
             columns[f"{name} (metadata)" if name in RESERVED else name] = column_of(values)
         except ValueError as error:
             raise ValueError(f"metadata column {name!r}: {error}") from error
+    return columns
+
+
+def prediction_columns(
+    predictions: Predictions,
+    rows: np.ndarray,
+    n: int,
+    *,
+    names: tuple[str, ...] = (),
+    truth: np.ndarray | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Columns ``"prediction"``, ``"confidence"`` and, with ``truth``, ``"correct"``, of all ``n`` samples.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the samples ``rows``; the others have none.
+    names : tuple of str
+        Of the model's classes.
+    truth : (n,) int array, optional
+        Labels, numbered as the model's classes are.
+    """
+    classes = np.full(n, -1, np.int64)
+    classes[rows] = predictions.classes
+    confidence = np.full(n, np.nan, np.float32)
+    confidence[rows] = predictions.confidence
+    not_run = classes < 0
+    columns = {
+        "prediction": class_column(classes, names, missing=not_run),
+        "confidence": number_column(confidence),
+    }
+    if truth is not None:
+        right = np.where(not_run, 2, (classes == truth).astype(np.int64))
+        columns["correct"] = class_column(right, ("wrong", "correct", "not run"))
     return columns
 
 

@@ -28,7 +28,7 @@ from nbviz.methods.evolution import Evolution, evolution_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.trails import trails
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of
+from nbviz.views.columns import columns_of, row_names
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite
@@ -160,7 +160,7 @@ class EvolutionExplorer(View):
                 "layers": names,
                 "epochs": sorted(network.checkpoints),
                 "columns": columns_of(samples, specimen.class_names),
-                "names": samples.names,
+                "names": row_names(samples, network),
             },
         )
 

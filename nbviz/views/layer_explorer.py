@@ -14,6 +14,7 @@ import numpy as np
 import traitlets as t
 
 from nbviz.core.checkpoints import with_checkpoints
+from nbviz.core.epoch_specimen import EpochSpecimens
 from nbviz.core.errors import ModelError, UnknownName, unknown_name
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.function_layers import FunctionSpecimen
@@ -28,8 +29,8 @@ from nbviz.methods.turn import Turner
 from nbviz.views.base import View
 from nbviz.views.columns import RESERVED, columns_of, row_names
 from nbviz.views.frames import Frame
-from nbviz.views.layer_explorer_frame import encode_map, prediction_columns
-from nbviz.views.points import packed_sprite
+from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
+from nbviz.views.points import packed_sprite, single_picture
 from nbviz.views.traits import Indices
 
 
@@ -195,6 +196,7 @@ class LayerExplorer(View):
 
     def _begin(self, specimen: Specimen, traits: dict[str, Any], pictures: bool = True) -> None:
         self._specimen: Specimen | None = specimen
+        self._epochs: EpochSpecimens | None = EpochSpecimens(specimen)
         self._turn = Turner()
         self._neighbours = NeighbourCache()
         self._sprite_is_due = pictures
@@ -223,7 +225,7 @@ class LayerExplorer(View):
                 "columns": columns,
                 "names": row_names(samples, network),
                 "pictures": pictures and samples.picture(0) is not None,
-                "epochs": list(specimen.epochs),
+                "epochs": self._epochs.epochs,
             },
         )
 
@@ -268,9 +270,9 @@ class LayerExplorer(View):
         return rows
 
     def compute(self, params: SimpleNamespace) -> Steps:
-        if self._specimen is None:
+        if self._epochs is None:
             raise RuntimeError("the view is closed")
-        specimen = self._specimen.at_epoch(params.epoch)
+        specimen, has_epochs = self._epochs.at(params.epoch), bool(self._epochs.epochs)
         for event in layer_map_steps(
             specimen,
             params.layer,
@@ -284,7 +286,7 @@ class LayerExplorer(View):
             k=params.k,
             cache=self._neighbours,
         ):
-            if specimen.epochs and isinstance(event, Preview | Result):
+            if has_epochs and isinstance(event, Preview | Result):
                 yield type(event)(self._turn(replace(event.value, epoch=params.epoch)))
             else:
                 yield event
@@ -301,17 +303,15 @@ class LayerExplorer(View):
         if self._specimen is not None and value.predictions is not self._predictions_shown:
             self._predictions_shown = value.predictions
             if value.predictions is not None:
-                self.publish(predictions_sent=prediction_columns(value, self._specimen))
+                self.publish(predictions_sent=columns_of_predictions(value, self._specimen))
         return encode_map(value, self.specimen["n"])
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
         if content.get("type") == "picture" and self._specimen is not None:
-            row = int(content["row"])
-            picture = self._specimen.samples[row : row + 1].sprite(96)
-            if picture is not None:
-                head = {"type": "picture", "row": row, "width": picture.width, "height": picture.height}
-                self.send(head, buffers=[picture.png])
+            found = single_picture(self._specimen.samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -390,7 +390,7 @@ class LayerExplorer(View):
         return self._specimen.network if is_live else None  # type: ignore[union-attr]
 
     def release(self) -> None:
-        self._specimen = None
+        self._specimen = self._epochs = None
         self._turn = Turner()
         self._neighbours = NeighbourCache()
         self._predictions_shown = None

@@ -8,7 +8,7 @@ import numpy as np
 
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import LayerMap, true_outputs
-from nbviz.views.columns import class_column, number_column
+from nbviz.views.columns import prediction_columns
 from nbviz.views.frames import Frame
 from nbviz.views.points import quantise
 
@@ -38,25 +38,10 @@ def encode_map(value: LayerMap, n: int) -> Frame:
     return Frame(meta, arrays)
 
 
-def prediction_columns(value: LayerMap, specimen: Specimen) -> dict[str, Any]:
-    """Columns ``prediction``, ``confidence`` and, where labels match the outputs, ``correct``, of all
-    samples; those that were not run have none."""
-    predictions = value.predictions
-    if predictions is None:
+def columns_of_predictions(value: LayerMap, specimen: Specimen) -> dict[str, Any]:
+    """What the network says of the samples that were run; empty if it says nothing."""
+    if value.predictions is None:
         return {}
-    n = len(specimen.samples)
-    classes = np.full(n, -1, np.int64)
-    classes[value.rows] = predictions.classes
-    confidence = np.full(n, np.nan, np.float32)
-    confidence[value.rows] = predictions.confidence
-    not_run = classes < 0
     names = specimen.class_names or specimen.samples.class_names
-    columns = {
-        "prediction": class_column(classes, names, missing=not_run),
-        "confidence": number_column(confidence),
-    }
     truth = true_outputs(specimen)
-    if truth is not None:
-        right = np.where(not_run, 2, (classes == truth).astype(np.int64))
-        columns["correct"] = class_column(right, ("wrong", "correct", "not run"))
-    return columns
+    return prediction_columns(value.predictions, value.rows, len(specimen.samples), names=names, truth=truth)

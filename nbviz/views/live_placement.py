@@ -20,14 +20,12 @@ from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of
+from nbviz.views.columns import columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.live_placement_frame import PlacementPicture, class_name, encode_picture, percentile_in_words
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.pixels import Pixels
 from nbviz.views.points import packed_sprite
-
-_MOST_NAMES = 20_000
 
 
 class LivePlacement(View):
@@ -139,7 +137,6 @@ class LivePlacement(View):
         if sheet is not None:
             traits.setdefault("centre", sheet.is_plain)
             traits.setdefault("drawing", sheet.blank())
-        names = samples.inputs if reads_text and samples.names is None else samples.names
         super().__init__(
             **traits,
             specimen={
@@ -147,7 +144,7 @@ class LivePlacement(View):
                 "layers": [layer.name for layer in layers],
                 "maps": [layer.name for layer in layers if layer.module and len(layer.shape) > 1],
                 "columns": columns_of(samples, self._recorded.class_names),
-                "names": names if names is not None and len(names) <= _MOST_NAMES else None,
+                "names": row_names(samples, network),
                 "text": reads_text,
                 "shape": [] if sheet is None else [*sheet.size, sheet.channels],
                 "background": [] if sheet is None else sheet.background.tolist(),

@@ -14,6 +14,7 @@ import traitlets as t
 
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps, result_of
+from nbviz.core.kept import Kept
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, class_labels, spread
 from nbviz.core.samples import Samples
@@ -28,7 +29,7 @@ from nbviz.methods.unit_activity import (
     unit_activity,
 )
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of
+from nbviz.views.columns import columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite, quantise
 from nbviz.views.traits import Indices
@@ -135,7 +136,7 @@ class NeuronExplorer(View):
         if not layers:
             raise ValueError("the model has no layer with units (vectors or feature maps)")
         self._recorded: ModelSpecimen | None = specimen
-        self._kept: dict[str, tuple[Any, Any]] = {}
+        self._kept = Kept()
         self._cache = NeighbourCache()
         self._has_sent_sprite = False
         names = [layer.name for layer in layers]
@@ -150,7 +151,7 @@ class NeuronExplorer(View):
                 "layers": names,
                 "maps": [layer.name for layer in layers if len(layer.shape) == 3],
                 "columns": columns_of(samples, specimen.class_names),
-                "names": samples.names,
+                "names": row_names(samples, network),
                 "classes": class_labels(samples) is not None,
             },
         )
@@ -192,9 +193,9 @@ class NeuronExplorer(View):
         perplexity = float(max(1, min(30, (len(rows) - 1) // 3)))
         options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
         points = project_steps(array, shown, k=max(1, min(6, len(rows) - 1)), cache=self._cache, **options)
-        points = self._keeping("samples", (*what, params.iterations, params.seed), points)
+        points = self._kept.steps("samples", (*what, params.iterations, params.seed), points)
         units = neuron_projection_steps(array, method=params.method, seed=params.seed)
-        units = self._keeping("units", (*what, params.method, params.seed), units)
+        units = self._kept.steps("units", (*what, params.method, params.seed), units)
         # The unit map is quick: it stands from its first preview on, while the samples' map still moves.
         unit_map: NeuronProjection = yield from result_of(units)
         told: Discriminative | None = None
@@ -202,7 +203,7 @@ class NeuronExplorer(View):
             if shown is None:
                 raise ValueError("to colour units by class the samples need labels that are classes")
             told = yield from result_of(
-                self._keeping(
+                self._kept.steps(
                     "told", (*what, params.seed), discriminative_steps(array, shown, seed=params.seed)
                 )
             )
@@ -216,16 +217,6 @@ class NeuronExplorer(View):
                 yield Preview(picture)
         assert picture is not None
         yield Result(picture)
-
-    def _keeping(self, name: str, key: Any, steps: Steps) -> Steps:
-        """The result of the last computation where nothing it depends on has changed; else a new one."""
-        if name in self._kept and self._kept[name][0] == key:
-            yield Result(self._kept[name][1])
-            return
-        for event in steps:
-            if isinstance(event, Result):
-                self._kept[name] = (key, event.value)
-            yield event
 
     def _coloured(
         self,
@@ -337,6 +328,6 @@ class NeuronExplorer(View):
 
     def release(self) -> None:
         self._recorded = None
-        self._kept = {}
+        self._kept = Kept()
         self._cache = NeighbourCache()
         self.specimen = self.thumbnails = {}

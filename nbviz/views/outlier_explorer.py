@@ -27,9 +27,10 @@ from nbviz.methods.shared_classes import SharedClasses, shared_classes
 from nbviz.methods.visual_outliers import ErrorOverlap
 from nbviz.methods.worst_first import KEYS
 from nbviz.views.base import View
+from nbviz.views.columns import row_names
 from nbviz.views.frames import Frame
 from nbviz.views.outlier_frames import class_columns, frame_of
-from nbviz.views.points import packed_sprite, sample_names
+from nbviz.views.points import packed_sprite
 from nbviz.views.resumable import Resumable
 from nbviz.views.traits import Indices
 
@@ -209,6 +210,7 @@ class OutlierExplorer(View):
         traits.setdefault("k", max(1, min(6, shown - 1)))
         traits.setdefault("most_hit", min(2, max(0, traits["k"] - 1)))
         columns: dict[str, Any] = {}
+        network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         if self._classes is not None:
             columns, self._codes = class_columns(self._classes)
         View.__init__(
@@ -217,7 +219,7 @@ class OutlierExplorer(View):
             specimen={
                 "n": len(samples),
                 "layers": [{"name": x.name, "type": x.type, "shape": list(x.shape)} for x in layers],
-                "names": sample_names(samples),
+                "names": row_names(samples, network),
             },
             columns_sent=columns,
         )

@@ -9,25 +9,25 @@ import numpy as np
 from nbviz.core.samples import Samples
 
 
-def packed_sprite(samples: Samples) -> dict[str, Any]:
-    """All samples as thumbnails in one PNG, as the browser's Sprite; empty if they are no pictures."""
-    sprite = samples.sprite()
+def packed_sprite(samples: Samples, **options: Any) -> dict[str, Any]:
+    """All samples as thumbnails in one PNG, as the browser's Sprite; empty if they are no pictures.
+
+    ``options`` are those of :meth:`~nbviz.Samples.sprite`.
+    """
+    sprite = samples.sprite(**options)
     if sprite is None:
         return {}
     shape = {"columns": sprite.columns, "width": sprite.width, "height": sprite.height}
     return {"png": sprite.png, **shape}
 
 
-MOST_NAMES = 20_000
-"""More names of samples than this are not sent: they would fill the page's memory."""
-
-
-def sample_names(samples: Samples) -> list[str] | None:
-    """What the samples are called, or their texts; None if they have no names, or too many."""
-    names = samples.names
-    if names is None and isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str):
-        names = samples.inputs
-    return names if names is not None and len(names) <= MOST_NAMES else None
+def single_picture(samples: Samples, row: int) -> tuple[dict[str, Any], list[bytes]] | None:
+    """One larger picture of a sample, for the card under the pointer: a message and its buffers; None if the
+    samples are no pictures."""
+    picture = samples[row : row + 1].sprite(96)
+    if picture is None:
+        return None
+    return {"type": "picture", "row": row, "width": picture.width, "height": picture.height}, [picture.png]
 
 
 def quantise(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:

@@ -180,7 +180,9 @@ def test_keep_and_remove(placement, shoot):
     shoot(placement.page.locator(".nbviz-root"), "placement-kept")
     placement.page.get_by_role("button", name="Remove kept drawing 1").click()
     placement.expect_kernel("view.kept.shape", "(1, 28, 28)")
-    placement.page.wait_for_function("() => document.querySelectorAll('.nbviz-placement [aria-label^=Remove]').length === 1")
+    placement.page.wait_for_function(
+        "() => document.querySelectorAll('.nbviz-placement [aria-label^=Remove]').length === 1"
+    )
     placement.page.wait_for_timeout(200)
     assert placement.ink(placement.page.locator(".nbviz-scatter-lines")) < both
 

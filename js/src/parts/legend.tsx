@@ -91,6 +91,8 @@ export interface ColourBarProps {
   domain: [number, number];
   ramp: Ramp;
   unit?: string;
+  /** A value to compare with, such as what chance gives: marked on the bar and named below it. */
+  mark?: { value: number; text: string };
 }
 
 export interface Tick {
@@ -145,16 +147,23 @@ export function ticksOf(domain: [number, number]): Tick[] {
 }
 
 /** A continuous colour scale with round ticks. */
-export function ColourBar({ label, domain, ramp, unit = "" }: ColourBarProps) {
+export function ColourBar({ label, domain, ramp, unit = "", mark }: ColourBarProps) {
   const [low, high] = ends(domain);
+  const place = mark && scaleLinear().domain(domain).range([0, 100]).clamp(true)(mark.value);
   const stops = Array.from({ length: 17 }, (_, i) => toCss(ramp[Math.round((i * 255) / 16)]));
   return (
-    <div class="nbviz-colourbar" role="img" aria-label={`${label}: ${low} to ${high} ${unit}`.trim()}>
+    <div
+      class="nbviz-colourbar"
+      role="img"
+      aria-label={`${label}: ${low} to ${high} ${unit}`.trim() + (mark ? `; ${mark.text}` : "")}
+    >
       <span>{unit ? `${label} (${unit})` : label}</span>
       <div
         class="nbviz-colourbar-ramp"
         style={{ background: `linear-gradient(to right, ${stops.join(", ")})` }}
-      />
+      >
+        {mark && <i style={{ left: `${place}%` }} />}
+      </div>
       <div class="nbviz-colourbar-ticks">
         {ticksOf(domain).map(({ at, text }) => (
           <span key={at} data-edge={edgeOf(at)} style={{ left: `${at}%` }}>
@@ -162,6 +171,7 @@ export function ColourBar({ label, domain, ramp, unit = "" }: ColourBarProps) {
           </span>
         ))}
       </div>
+      {mark && <span class="nbviz-colourbar-mark">{mark.text}</span>}
     </div>
   );
 }

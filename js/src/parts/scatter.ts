@@ -118,6 +118,13 @@ export class Scatter {
     this.stage.draw();
   }
 
+  /** Ring a point from outside, as if the mouse were on it; `onHover` is not called. */
+  setHovered(index: number | null): void {
+    if (this.stage.overlay.hovered === index) return;
+    this.stage.overlay.hovered = index;
+    this.stage.draw(false);
+  }
+
   /** While the next picture is being computed the last good one stays, dimmed. */
   setDimmed(dimmed: boolean): void {
     this.element.toggleAttribute("data-dimmed", dimmed);

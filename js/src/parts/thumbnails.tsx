@@ -25,6 +25,19 @@ export function spriteUrl(png: DataView | Uint8Array, signal: AbortSignal): stri
   return url;
 }
 
+/** The thumbnails as nbviz/views/points.py packs them; null where there are none. */
+// biome-ignore lint/suspicious/noExplicitAny: as it travels
+export function readSprite(packed: any, count: number, signal: AbortSignal): Sprite | null {
+  if (!packed?.png) return null;
+  return {
+    url: spriteUrl(packed.png, signal),
+    columns: packed.columns,
+    count,
+    tileWidth: packed.width,
+    tileHeight: packed.height,
+  };
+}
+
 /** The CSS that shows tile `index` with its longer side `size` CSS pixels long. */
 export function tileStyle(sprite: Sprite, index: number, size: number): Record<string, string> {
   const zoom = size / Math.max(sprite.tileWidth, sprite.tileHeight);
@@ -106,6 +119,8 @@ export function HoverCard({ thumbnail, lines, clientX, clientY, children }: Hove
 export interface StripItem {
   /** Row number of the sample. */
   index: number;
+  /** Its tile in the sprite, -1 for none; by default its row number. */
+  tile?: number;
   /** Name of the sample, shown where there is no picture. */
   name: string;
   className: string;
@@ -115,12 +130,20 @@ export interface StripItem {
   prediction?: string;
   /** Whether that is not its label. */
   wrong?: boolean;
+  /** One more short line under the picture. */
+  note?: string;
+  /** Whether this one stands out among them. */
+  current?: boolean;
 }
 
 export interface StripProps {
   /** The selected samples; only the first `cap` are shown. */
   items: StripItem[];
   sprite: Sprite | null;
+  /** What these samples are. Default: how many are selected. */
+  title?: string;
+  /** Accessible name of the strip. */
+  label?: string;
   /** Selected samples in all, when `items` holds only some of them. */
   total?: number;
   /** Selected samples per class. */
@@ -144,12 +167,14 @@ export function Strip({
   onHover,
   cap = 60,
   total = items.length,
+  title = `${total.toLocaleString("en")} selected`,
+  label = "Selected samples",
 }: StripProps) {
   const more = total - Math.min(items.length, cap);
   return (
-    <section aria-label="Selected samples">
+    <section aria-label={label}>
       <div class="nbviz-strip-counts">
-        <strong>{total.toLocaleString("en")} selected</strong>
+        <strong>{title}</strong>
         {counts.map(({ name, colour, shape, count }, i) => (
           <span key={i}>
             <Swatch colour={colour} shape={shape} />
@@ -159,34 +184,38 @@ export function Strip({
         {caption && <span class="nbviz-strip-caption">{caption}</span>}
       </div>
       <ul class="nbviz-strip">
-        {items.slice(0, cap).map(({ index, name, className, colour, prediction, wrong }) => (
-          <li key={index}>
-            <button
-              type="button"
-              title={name}
-              aria-label={`${name}, ${className}`}
-              onClick={() => onPick?.(index)}
-              onMouseEnter={() => onHover?.(index)}
-              onMouseLeave={() => onHover?.(null)}
-              onFocus={() => onHover?.(index)}
-              onBlur={() => onHover?.(null)}
-            >
-              {sprite && index < sprite.count ? (
-                <Thumbnail sprite={sprite} index={index} size={44} />
-              ) : (
-                <span class="nbviz-strip-text">{name}</span>
-              )}
-              <span class="nbviz-strip-class" style={{ borderColor: colour }}>
-                {className}
-              </span>
-              {prediction && (
-                <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
-                  → {prediction}
+        {items
+          .slice(0, cap)
+          .map(({ index, name, className, colour, prediction, wrong, note, current, tile = index }) => (
+            <li key={index}>
+              <button
+                type="button"
+                title={name}
+                aria-label={`${name}, ${className}`}
+                aria-current={current ? "true" : undefined}
+                onClick={() => onPick?.(index)}
+                onMouseEnter={() => onHover?.(index)}
+                onMouseLeave={() => onHover?.(null)}
+                onFocus={() => onHover?.(index)}
+                onBlur={() => onHover?.(null)}
+              >
+                {sprite && tile >= 0 && tile < sprite.count ? (
+                  <Thumbnail sprite={sprite} index={tile} size={44} />
+                ) : (
+                  <span class="nbviz-strip-text">{name}</span>
+                )}
+                <span class="nbviz-strip-class" style={{ borderColor: colour }}>
+                  {className}
                 </span>
-              )}
-            </button>
-          </li>
-        ))}
+                {prediction && (
+                  <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
+                    → {prediction}
+                  </span>
+                )}
+                {note && <span class="nbviz-strip-prediction">{note}</span>}
+              </button>
+            </li>
+          ))}
         {more > 0 && <li class="nbviz-strip-more">{`+${more.toLocaleString("en")} more`}</li>}
       </ul>
     </section>

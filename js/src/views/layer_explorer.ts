@@ -3,6 +3,7 @@
 import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import { type Frame, typedArray } from "../channel";
+import { createCard } from "../parts/card";
 import { toCss, VIRIDIS } from "../parts/colours";
 import {
   type Coloured,
@@ -18,7 +19,6 @@ import { combine, type How } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { type Sprite, Strip, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
-import { createCard } from "./layer_explorer/card";
 import {
   axisText,
   controlsOf,

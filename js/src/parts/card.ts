@@ -1,11 +1,13 @@
 // The card beside the point under the mouse: picture, name, label, prediction.
 import { h, render } from "preact";
-import { HoverCard, type Sprite } from "../../parts/thumbnails";
+import { HoverCard, type Sprite } from "./thumbnails";
 
 export interface CardOptions {
   root: HTMLElement;
   signal: AbortSignal;
   sprite: () => Sprite | null;
+  /** The tile of a sample in the sprite; by default its row number. */
+  tile?: (row: number) => number | undefined;
   /** Whether the samples are pictures that can be asked for one by one. */
   hasPictures: () => boolean;
   ask: (row: number) => void;
@@ -26,16 +28,22 @@ export function createCard(options: CardOptions): Card {
   const pictures = new Map<number, Sprite>();
   let at: { row: number; x: number; y: number } | null = null;
 
+  const tileOf = (row: number): number | null => {
+    const sprite = options.sprite();
+    const index = options.tile ? options.tile(row) : row;
+    return sprite && index !== undefined && index < sprite.count ? index : null;
+  };
+
   const draw = () => {
     if (!at) {
       render(null, host);
       return;
     }
     const { row, x, y } = at;
-    const sprite = options.sprite();
+    const index = tileOf(row);
     const single = pictures.get(row);
     const thumbnail =
-      sprite && row < sprite.count ? { sprite, index: row } : single ? { sprite: single, index: 0 } : null;
+      index !== null ? { sprite: options.sprite()!, index } : single ? { sprite: single, index: 0 } : null;
     render(h(HoverCard, { thumbnail, lines: options.lines(row), clientX: x, clientY: y }), host);
   };
 
@@ -47,8 +55,7 @@ export function createCard(options: CardOptions): Card {
   return {
     show(row, x, y) {
       at = row === null ? null : { row, x, y };
-      const sprite = options.sprite();
-      const missing = row !== null && !(sprite && row < sprite.count) && !pictures.has(row);
+      const missing = row !== null && tileOf(row) === null && !pictures.has(row);
       if (missing && options.hasPictures()) options.ask(row);
       draw();
     },

@@ -1,0 +1,273 @@
+// A wall of pictures, alike ones side by side. The other half is nbviz/views/image_grid.py.
+import type { AnyModel, Render } from "@anywidget/types";
+import { h } from "preact";
+import type { Frame } from "../channel";
+import { createCard } from "../parts/card";
+import { toCss, VIRIDIS } from "../parts/colours";
+import {
+  type Coloured,
+  type Column,
+  colourColumn,
+  countClasses,
+  readColumns,
+  valueText,
+} from "../parts/columns";
+import { ColourBar, Legend, legendCss } from "../parts/legend";
+import scatterCss from "../parts/scatter.css";
+import { combine, type How, packRows, readRows } from "../parts/selection";
+import { createShell } from "../parts/shell";
+import { addStyle } from "../parts/theme";
+import { readSprite, type Sprite, Strip, thumbnailsCss } from "../parts/thumbnails";
+import { Board } from "./image_grid/board";
+import { controlsOf, factsOf, type GridMeta, type GridSpecimen, LIMITS } from "./image_grid/controls";
+import { Sheets } from "./image_grid/sheets";
+import css from "./image_grid/style.css";
+
+const STRIP = 60;
+const SEND_AFTER = 150; // milliseconds of rest after which zoom and centre are told to Python
+
+// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
+function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+  let meta: GridMeta | null = null;
+  let rows: Int32Array = new Int32Array(0); // samples in their cells
+  let cells: ArrayLike<number> = [];
+  let tiles = new Map<number, number>(); // row of a sample → its tile in the sprite
+  let columns: Record<string, Column> = {};
+  let coloured: Coloured | null = null;
+  let sprite: Sprite | null = null;
+  let selection: Int32Array = new Int32Array(0);
+  let rectangle = false;
+  let sending: ReturnType<typeof setTimeout> | undefined;
+
+  const specimen = (): GridSpecimen => model.get("specimen") ?? {};
+  const get = (name: string) => (name === "rectangle" ? rectangle : shell.channel.get(name));
+  const acts = (action: () => void) => ({ get: () => false, set: action });
+  const shell = createShell(model, el, signal, {
+    label: "Image grid",
+    limits: LIMITS,
+    controls: () => controlsOf(specimen(), Object.keys(columns), rows.length || specimen().n, get),
+    facts: () => (meta ? factsOf(meta, rows.length) : []),
+    onFrame: show,
+    onTheme: (theme) => {
+      board.setTheme(theme);
+      recolour();
+    },
+    onPending: (pending) =>
+      board.setDimmed(shell.root.dataset.link === "gone" || (pending && shell.channel.isWaiting())),
+    onMessage: (message, buffers) => {
+      // biome-ignore lint/suspicious/noExplicitAny: as it travels
+      if (message.type === "pictures") sheets.received(message as any, buffers[0]);
+    },
+    local: {
+      colour_by: {
+        get: () => model.get("colour_by"),
+        set: (value) => shell.channel.assign({ colour_by: value }),
+      },
+      rectangle: {
+        get: () => rectangle,
+        set: (on) => {
+          rectangle = Boolean(on);
+          board.setTool(rectangle ? "lasso" : "pan");
+        },
+      },
+      closer: acts(() => board.zoomBy(1.5)),
+      farther: acts(() => board.zoomBy(1 / 1.5)),
+      everything: acts(() => board.showAll()),
+    },
+  });
+  const { root, stage } = shell;
+  root.classList.add("nbviz-grid");
+  for (const sheet of [scatterCss, legendCss, thumbnailsCss, css]) addStyle(root, sheet);
+
+  const sheets = new Sheets({
+    signal,
+    ownSize: () => Math.max(...(specimen().size ?? [0])),
+    ask: (wanted, size) => shell.channel.send({ type: "pictures", rows: wanted, size }),
+    onChange: () => {
+      stage.dataset.pictures = sheets.count;
+      board.pictures();
+    },
+  });
+  const board = new Board(stage, {
+    signal,
+    describe: (row) => describe(row).join(", "),
+    tileOf: (row) => sheets.tileOf(row),
+    onHover: (row, x, y) => card.show(row, x, y),
+    onSelect: select,
+    onTool: (tool) => {
+      rectangle = tool === "lasso";
+      shell.refresh();
+    },
+    onView: (zoom, centre) => {
+      clearTimeout(sending);
+      sending = setTimeout(() => shell.channel.assign({ zoom, centre }), SEND_AFTER);
+    },
+    onSeen: (seen, pixels) => sheets.want(seen, pixels),
+  });
+  board.setTheme(shell.theme());
+  const card = createCard({
+    root,
+    signal,
+    sprite: () => sprite,
+    tile: (row) => tiles.get(row),
+    hasPictures: () => false, // the wall itself asks for larger ones
+    ask: () => {},
+    lines: describe,
+  });
+
+  function describe(row: number): string[] {
+    const lines = [specimen().names?.[row] ?? `sample ${row}`];
+    const confidence = valueText(columns.confidence, row);
+    for (const [name, column] of Object.entries(columns)) {
+      if (name === "confidence" || name === "correct") continue;
+      const sure = name === "prediction" && confidence ? ` (${(100 * Number(confidence)).toFixed(0)} %)` : "";
+      lines.push(`${name}: ${valueText(column, row)}${sure}`);
+    }
+    return lines;
+  }
+
+  function show(frame: Frame): void {
+    meta = frame.meta as GridMeta;
+    rows = frame.arrays[0] as Int32Array;
+    cells = frame.arrays[1];
+    stage.dataset.kind = frame.kind;
+    stage.dataset.layer = meta.layer;
+    stage.dataset.generation = String(frame.generation);
+    recolour();
+  }
+
+  function recolour(): void {
+    if (!meta) return;
+    const name = model.get("colour_by");
+    const column = columns[name];
+    coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
+    const [height, width] = meta.shape;
+    const placed = new Int32Array(height * width).fill(-1);
+    const frames = new Uint32Array(height * width);
+    rows.forEach((row, i) => {
+      const cell = cells[2 * i] * width + cells[2 * i + 1];
+      placed[cell] = row;
+      frames[cell] = coloured?.colours[i] ?? 0;
+    });
+    board.setWall({ shape: meta.shape, cells: placed, frames, selected: new Set(selection) });
+    shell.renderSide(
+      h("div", { class: "nbviz-grid-side" }, [
+        column ? h("div", { class: "nbviz-side-title" }, `frames: ${name}`) : null,
+        column?.kind === "classes" && coloured?.palette
+          ? h(Legend, {
+              label: `Frames: ${name}`,
+              entries: column.names.map((entry, i) => ({
+                name: entry,
+                colour: toCss(coloured!.palette!.colours[i]),
+                count: countClasses(column, rows)[i],
+              })),
+              onPick: (entry, add) => {
+                const chosen = rows.filter((row) => column.codes[row] === entry);
+                select(chosen, add ? "add" : "replace");
+              },
+            })
+          : column && coloured?.domain
+            ? h(ColourBar, { label: name, domain: coloured.domain, ramp: VIRIDIS })
+            : null,
+      ]),
+    );
+    showStrip();
+  }
+
+  function select(chosen: Int32Array, how: How): void {
+    selection = combine(selection, chosen, how);
+    shell.channel.assign({ selection: packRows(selection) });
+    showSelection();
+  }
+
+  function showSelection(): void {
+    board.setSelected(new Set(selection));
+    showStrip();
+  }
+
+  function showStrip(): void {
+    if (selection.length === 0) {
+      shell.renderBelow(null);
+      return;
+    }
+    const name = columns.label ? "label" : model.get("colour_by");
+    const column = columns[name];
+    const classes = column?.kind === "classes" ? column : null;
+    const palette = classes ? colourColumn(classes, [], shell.theme().dark).palette : null;
+    const colourOf = (code: number) =>
+      palette?.colours[code] === undefined ? "" : toCss(palette.colours[code]);
+    const right = columns.correct?.kind === "classes" ? columns.correct.codes : null;
+    const counts = classes ? countClasses(classes, selection) : [];
+    shell.renderBelow(
+      h(Strip, {
+        sprite,
+        total: selection.length,
+        items: Array.from(selection.slice(0, STRIP), (row) => ({
+          index: row,
+          tile: tiles.get(row) ?? -1,
+          name: describe(row).join(", "),
+          className: valueText(column, row),
+          colour: classes ? colourOf(classes.codes[row]) : "",
+          prediction: name === "prediction" ? "" : valueText(columns.prediction, row),
+          wrong: right?.[row] === 0,
+        })),
+        caption: columns.prediction ? `${name} → prediction (bold where it is wrong)` : undefined,
+        counts: counts
+          .map((count, i) => ({ name: classes!.names[i], colour: colourOf(i), count }))
+          .filter(({ count }) => count > 0),
+        onPick: (row) => select(Int32Array.of(row), "replace"),
+      }),
+    );
+  }
+
+  function readSpecimen(): void {
+    const { columns: own } = model.get("specimen") ?? {};
+    columns = { ...readColumns(own), ...readColumns(model.get("predictions_sent")) };
+    recolour();
+    shell.refresh();
+  }
+
+  function readThumbnails(): void {
+    const packed = model.get("thumbnails") ?? {};
+    const shown = readRows(packed.rows);
+    tiles = new Map(Array.from(shown, (row, i) => [row, i]));
+    sprite = readSprite(packed, shown.length, signal);
+    sheets.setAll(packed, shown);
+    showStrip();
+  }
+
+  function readSelection(): void {
+    const incoming = readRows(model.get("selection"));
+    if (incoming.length === selection.length && incoming.every((row, i) => row === selection[i])) return;
+    selection = incoming;
+    showSelection();
+  }
+
+  const readView = () => board.setView(Number(model.get("zoom")), model.get("centre"));
+  const listeners: [string, () => void][] = [
+    ["change:specimen", readSpecimen],
+    ["change:predictions_sent", readSpecimen],
+    ["change:thumbnails", readThumbnails],
+    ["change:selection", readSelection],
+    ["change:colour_by", recolour],
+    ["change:zoom", readView],
+    ["change:centre", readView],
+  ];
+  for (const [event, listener] of listeners) model.on(event, listener);
+  signal.addEventListener("abort", () => {
+    clearTimeout(sending);
+    for (const [event, listener] of listeners) model.off(event, listener);
+  });
+  readSpecimen();
+  readThumbnails();
+  readSelection();
+  readView();
+}
+
+const render: Render = ({ model, el }) => {
+  const controller = new AbortController();
+  open(model, el, controller.signal);
+  return () => controller.abort();
+};
+
+export default { render };

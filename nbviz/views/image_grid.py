@@ -1,0 +1,395 @@
+"""A wall of pictures: every picture of a layer's map gets a cell of a grid, alike ones side by side.
+
+The other half is js/src/views/image_grid.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.events import Preview, Steps
+from nbviz.core.kept import Kept
+from nbviz.core.network import Network
+from nbviz.core.recording import Predictions, spread
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
+from nbviz.methods.image_grid import ImageGrid as Grid
+from nbviz.methods.layer_map import true_outputs
+from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.picture_wall import MOST, PictureWall, picture_wall_steps
+from nbviz.views.base import View
+from nbviz.views.columns import RESERVED, columns_of, prediction_columns, row_names
+from nbviz.views.frames import Frame
+from nbviz.views.points import packed_sprite
+from nbviz.views.traits import Indices
+
+LARGE_SPRITE = 2_000_000
+"""Bytes of thumbnails that are sent where fewer do not hold all pictures."""
+
+MOST_AT_ONCE, LARGEST_PICTURE = 64, 192
+"""Larger pictures that are sent in answer to one question, and their longest side in pixels."""
+
+
+class ImageGrid(View):
+    """The pictures themselves on a grid, where neighbours have similar activations in one layer.
+
+    The activations are mapped to the plane (principal components at once, then t-SNE), and each picture gets
+    the cell of a grid such that the sum of squared ways is the smallest possible.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or Network
+    X : Samples, array, tensor, Dataset, DataLoader or list of pictures
+        The samples; see :class:`nbviz.Samples`.
+    y : (n,) sequence, optional
+        Labels, for frames, neighbourhood hit and accuracy.
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
+    **traits
+        Any trait below, for example ``layer="conv2"`` or ``columns=40``.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no module, or a keyword is unknown.
+    ValueError
+        If the samples are no pictures, ``X`` and ``y`` differ in length, or there is no such layer.
+
+    Notes
+    -----
+    Karpathy, "t-SNE visualization of CNN codes", 2014; the assignment is exact (Jonker and Volgenant 1987, in
+    Crouse's version of 2016).
+    """
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
+
+    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
+    """How a feature map of a hidden layer becomes a vector: all values, or one value per channel."""
+
+    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
+    """The map that is laid on the grid: t-SNE, or principal component analysis."""
+
+    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+
+    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations."""
+
+    metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
+    """Distance between activation vectors."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one picture."""
+
+    n_samples = t.Int(2000, min=0, max=MOST).tag(sync=True, parameter=True)
+    """How many pictures are shown, evenly spread over all; 0 for all, 5,000 at most."""
+
+    columns = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """Columns of the grid, from about a third of to three times the root of the number of pictures; 0 for
+    half as many again as rows."""
+
+    colour_by = t.Unicode("").tag(sync=True)
+    """What the frames of the pictures mean: ``"label"``, ``"prediction"``, ``"correct"``, ``"confidence"``, a
+    metadata column, or ``"nothing"``."""
+
+    selection = Indices().tag(sync=True)
+    """Row numbers of the selected samples."""
+
+    zoom = t.Float(1.0, min=0.5, max=2000.0).tag(sync=True)
+    """How large the wall is drawn: 1 shows all of it."""
+
+    centre = t.Tuple(t.Float(), t.Float(), default_value=(0.5, 0.5)).tag(sync=True)
+    """The place of the wall in the middle of the view: shares of its width and height from the lower left."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once: layers, columns, names. Not to be set."""
+
+    predictions_sent = t.Dict().tag(sync=True, echo_update=False)
+    """Predictions for the browser, sent again only when they change. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """The pictures shown, small, in one PNG. Not to be set."""
+
+    def __init__(
+        self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
+    ) -> None:
+        network = Network.of(model)
+        if X is None:
+            raise TypeError("ImageGrid(model, X, y): the pictures X are missing")
+        samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
+        self._begin(ModelSpecimen(network, samples), traits)
+
+    @classmethod
+    def from_activations(
+        cls,
+        activations: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        predictions: Any = None,
+        metadata: Any = None,
+        class_names: Any = None,
+        **traits: Any,
+    ) -> ImageGrid:
+        """A wall of pictures whose activations were computed elsewhere.
+
+        Parameters
+        ----------
+        activations : mapping of str to (n, ...) array, or one array
+            By layer name. One array is called ``"activations"``.
+        X : the pictures, in any form that :class:`~nbviz.Samples` takes
+        y : (n,) sequence, optional
+            Labels.
+        predictions : (n,) or (n, classes) array, optional
+            Predicted classes as numbers or words, or the network's outputs.
+        metadata : mapping of str to (n,) sequence, or DataFrame, optional
+            Further columns to colour by.
+        class_names : sequence of str, or mapping of int to str, optional
+            Names of the integer classes.
+
+        Raises
+        ------
+        ValueError
+            If there are no activations, their lengths differ from that of ``X``, or ``X`` are no pictures.
+        TypeError
+            If the activations are not real numbers, or a keyword is unknown.
+        """
+        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
+        if not arrays:
+            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        samples = Samples.of(X, y, metadata=metadata, class_names=class_names)
+        view = cls.__new__(cls)
+        view._begin(ArraySpecimen(arrays, samples, predictions), traits)
+        return view
+
+    def _begin(self, specimen: Specimen, traits: dict[str, Any]) -> None:
+        samples = specimen.samples
+        first = samples.picture(0)
+        if first is None:
+            raise ValueError(
+                "an image grid shows pictures, and these samples are none: (n, H, W) or (n, H, W, 3) uint8 "
+                "or (n, C, H, W) arrays are. LayerExplorer shows samples of any kind as points."
+            )
+        self._specimen: Specimen | None = specimen
+        self._neighbours = NeighbourCache()
+        self._kept = Kept()
+        self._sprite_shown: bytes | None = None
+        self._predictions_shown: Predictions | None = None
+        try:
+            layers = [layer.name for layer in specimen.layers()]
+        except ModelError:
+            layers = []  # the model raises in forward: compute() raises it again, and the view shows it
+        if layers:
+            traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
+        traits.setdefault("n_samples", min(2000, len(samples)))
+        shown = min(traits["n_samples"] or len(samples), len(samples), MOST)
+        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
+        columns = columns_of(samples, specimen.class_names)
+        View.__init__(
+            self,
+            **{"colour_by": next(iter(columns), "prediction"), **traits},
+            specimen={
+                "n": len(samples),
+                "most": MOST,
+                "layers": layers,
+                "maps": [x.name for x in specimen.layers() if len(x.shape) > 1 and x.type != "input"]
+                if layers
+                else [],
+                "columns": columns,
+                "names": row_names(samples),
+                "size": list(first.size),
+            },
+        )
+
+    @t.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        specimen = self._specimen
+        if specimen is None or not proposal.value:
+            return proposal.value
+        try:
+            return specimen.check(proposal.value)
+        except UnknownName as error:
+            raise t.TraitError(str(error)) from error
+        except ModelError:
+            return proposal.value  # no layer is known while the model raises; compute() shows its error
+
+    @t.validate("colour_by")
+    def _check_colour(self, proposal: Any) -> str:
+        columns = [*self.specimen.get("columns", {}), *RESERVED[1:], "nothing"]
+        if self.specimen and proposal.value not in columns:
+            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
+        return proposal.value
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        n = self.specimen.get("n")
+        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
+            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
+        return proposal.value
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        specimen = self._specimen
+        if specimen is None:
+            raise RuntimeError("the view is closed")
+        events = picture_wall_steps(
+            specimen,
+            params.layer,
+            n_samples=params.n_samples,
+            columns=params.columns,
+            kept=self._kept,
+            reduce=params.reduce,
+            method=params.method,
+            perplexity=params.perplexity,
+            n_iter=params.iterations,
+            metric=params.metric,
+            seed=params.seed,
+            cache=self._neighbours,
+        )
+        for event in events:
+            yield event
+            if isinstance(event, Preview):
+                self._send_sprite(specimen.samples, params.n_samples)
+
+    def _send_sprite(self, samples: Samples, n_samples: int) -> None:
+        """Thumbnails of the samples shown, once for each choice of samples; the first picture does not wait
+        for them."""
+        rows = spread(len(samples), min(n_samples or len(samples), MOST))
+        key = rows.tobytes()
+        if key == self._sprite_shown:
+            return
+        self._sprite_shown = key
+        shown = samples if len(rows) == len(samples) else samples[rows]
+        packed = packed_sprite(shown) or packed_sprite(shown, max_bytes=LARGE_SPRITE)
+        self.publish(thumbnails={**packed, "rows": rows.astype(np.int32).tobytes()} if packed else {})
+
+    def encode(self, value: PictureWall) -> Frame:
+        embedding, grid = value.map.embedding, value.grid
+        self._send_predictions(value)
+        meta = {
+            "layer": value.map.layer,
+            "shape": list(grid.shape),
+            "seconds": grid.seconds,
+            "displacement": grid.mean_displacement,
+            "exact": grid.is_exact,
+            "method": embedding.method,
+            "features": embedding.n_features,
+            "hit": value.neighbourhood_hit,
+            "hitMap": embedding.neighbourhood_hit,
+            "accuracy": value.map.accuracy,
+            "notes": list(value.map.notes),
+        }
+        return Frame(meta, [value.rows.astype(np.int32), grid.cells.astype(np.uint16).ravel()])
+
+    def _send_predictions(self, value: PictureWall) -> None:
+        predictions, specimen = value.map.predictions, self._specimen
+        if predictions is None or specimen is None or predictions is self._predictions_shown:
+            return
+        self._predictions_shown = predictions
+        sent = prediction_columns(
+            predictions,
+            value.map.rows,
+            self.specimen["n"],
+            names=specimen.class_names or specimen.samples.class_names,
+            truth=true_outputs(specimen),
+        )
+        self.publish(predictions_sent=sent)
+
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Larger pictures of a few samples, for a wall that is looked at closely."""
+        if content.get("type") != "pictures" or self._specimen is None:
+            return
+        samples = self._specimen.samples
+        rows = [int(row) for row in content["rows"]][:MOST_AT_ONCE]
+        size = min(max(8, int(content["size"])), LARGEST_PICTURE)
+        if not rows or min(rows) < 0 or max(rows) >= len(samples):
+            return
+        sprite = samples[np.array(rows)].sprite(size, max_bytes=LARGE_SPRITE)
+        answer: dict[str, Any] = {"type": "pictures", "rows": rows}
+        if sprite is None:  # an answer all the same: the browser asks one question at a time
+            self.send(answer)
+            return
+        answer.update(columns=sprite.columns, width=sprite.width, height=sprite.height)
+        self.send(answer, buffers=[sprite.png])
+
+    # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the samples shown, (n,) int."""
+        return self.latest().rows
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Row and column of each of :attr:`rows`, (n, 2) int; row 0 is the lowest."""
+        return self.latest().grid.cells
+
+    @property
+    def grid(self) -> Grid:
+        """The grid, with the time it took and how far the pictures were moved."""
+        return self.latest().grid
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """Positions in the map that was laid on the grid, (n, 2) float32."""
+        return self.latest().map.embedding.positions
+
+    @property
+    def neighbourhood_hit(self) -> float | None:
+        """Of the pictures in the 8 cells around a picture, the share with its label: mean, 0 to 1.
+
+        None without labels that are classes, and after a stop that came before the grid.
+        """
+        return self.latest().neighbourhood_hit
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the samples shown whose prediction is their label, 0 to 1."""
+        return self.latest().map.accuracy
+
+    def look_at(self, row: int, zoom: float = 8.0) -> None:
+        """Move the view to one picture.
+
+        Parameters
+        ----------
+        row : int
+            Row number of a sample that is shown.
+        zoom : float
+            See :attr:`zoom`.
+
+        Raises
+        ------
+        ValueError
+            If the sample is not among those shown.
+        """
+        picture = self.latest()
+        place = np.flatnonzero(picture.rows == row)
+        if len(place) == 0:
+            raise ValueError(f"sample {row} is not among the {len(picture.rows)} shown (n_samples)")
+        (down, across), (height, width) = picture.grid.cells[place[0]], picture.grid.shape
+        with self.hold_trait_notifications():
+            self.zoom, self.centre = zoom, ((across + 0.5) / width, (down + 0.5) / height)
+
+    def summary(self) -> str:
+        """The state in plain words."""
+        picture = self._latest
+        if not isinstance(picture, PictureWall):
+            return f"ImageGrid of layer {self.layer!r}: {self.state_in_words()}"
+        text = f"ImageGrid of {picture.map.layer!r}: {picture.grid.text()}"
+        if picture.neighbourhood_hit is not None:
+            text += f"; {picture.neighbourhood_hit:.1%} of the pictures around a picture have its label"
+        return text
+
+    def shown_network(self) -> Network | None:
+        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
+
+    def release(self) -> None:
+        self._specimen = self._predictions_shown = self._sprite_shown = None
+        self._neighbours, self._kept = NeighbourCache(), Kept()
+        self.specimen = self.thumbnails = self.predictions_sent = {}

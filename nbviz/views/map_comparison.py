@@ -1,0 +1,398 @@
+"""Two maps of the same samples side by side: two layers, two epochs, or two models.
+
+The other half is js/src/views/map_comparison.ts.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.epoch_specimen import EpochSpecimens, Networks
+from nbviz.core.errors import UnknownName, unknown_name
+from nbviz.core.events import Preview, Result, Steps
+from nbviz.core.network import Network
+from nbviz.core.recording import class_labels, spread
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
+from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
+from nbviz.methods.neighbour_preservation import NeighbourPreservation
+from nbviz.methods.recorded_pair import recorded_pair_steps
+from nbviz.views.base import View
+from nbviz.views.columns import columns_of, row_names
+from nbviz.views.frames import Frame
+from nbviz.views.map_comparison_frames import (
+    ComparisonPicture,
+    accuracy_of,
+    comparison_frame,
+    predictions_of,
+)
+from nbviz.views.map_comparison_sides import (
+    by_layer,
+    choose_sides,
+    described,
+    notes_of,
+    side_names,
+    titles_of,
+)
+from nbviz.views.points import packed_sprite, single_picture
+from nbviz.views.traits import Indices
+
+PRESERVATION = "preservation"
+
+
+class MapComparison(View):
+    """Two linked maps of the same samples, and for every sample how many of its nearest neighbours it kept.
+
+    ``MapComparison(net, X, y, layer="conv1", right_layer="fc1")`` compares two layers,
+    ``MapComparison(net, X, y, checkpoint=0)`` one layer before and after the training, and
+    ``MapComparison(net, X, y, right=other)`` two models. Without any of these it is before and after the
+    training if the network has checkpoints, else the input and the last hidden layer.
+
+    Parameters
+    ----------
+    left : torch.nn.Module or Network
+        What is shown on the left.
+    X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
+    right : torch.nn.Module or Network, optional
+        What is shown on the right; by default the same model. It gets the same ``X``.
+    **traits
+        Any trait below, for example ``layer="conv2"`` or ``k=20``.
+
+    Raises
+    ------
+    TypeError
+        If ``left`` or ``right`` is no module, or a keyword is unknown.
+    ValueError
+        If ``X`` and ``y`` differ in length, there is one sample only, or there is no such layer or epoch.
+
+    Notes
+    -----
+    Neighbour preservation as in Chen and Buja, "Local Multidimensional Scaling", JASA 2009 (local continuity
+    meta-criterion); maps of several layers and epochs in comparable coordinates as in Rauber et al. 2017.
+    """
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Layer on the left; ``"input"`` is one too. Default: the last hidden layer."""
+
+    right_layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Layer on the right. Default: that of the left, if there is one of this name, else the last hidden."""
+
+    checkpoint = t.Int(None, allow_none=True).tag(sync=True, parameter=True)
+    """Epoch of the weights on the left; None for the model as it is now."""
+
+    right_checkpoint = t.Int(None, allow_none=True).tag(sync=True, parameter=True)
+    """Epoch of the weights on the right; None for the model as it is now."""
+
+    of = t.Enum(["activations", "maps"], "activations").tag(sync=True, parameter=True)
+    """Between which spaces neighbours are compared: the layers' activations, or the two maps as drawn."""
+
+    k = t.Int(10, min=1).tag(sync=True, parameter=True)
+    """Nearest neighbours that are compared, and counted in the neighbourhood hits; 1 to samples - 1."""
+
+    match = t.Bool(True).tag(sync=True, parameter=True)
+    """Whether the right map starts from the left one, so that they can be compared by eye."""
+
+    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
+    """How a feature map of a hidden layer becomes a vector: all values, or one value per channel."""
+
+    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
+    """t-SNE, or principal component analysis."""
+
+    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+
+    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations."""
+
+    metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
+    """Distance between activation vectors."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one picture."""
+
+    n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
+    """How many samples are shown, evenly spread over all; 0 for all."""
+
+    colour_by = t.Unicode("").tag(sync=True)
+    """``"label"``, ``"prediction"`` (of each side), ``"preservation"``, or a metadata column."""
+
+    selection = Indices().tag(sync=True)
+    """Row numbers of the selected samples. Of a single one the neighbours are shown."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once: layers, epochs, columns, names. Not to be set."""
+
+    predictions_sent = t.Dict().tag(sync=True, echo_update=False)
+    """Predictions of both sides for the browser. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """All samples in one small PNG. Not to be set."""
+
+    def __init__(self, left: Any, X: Any = None, y: Any = None, *, right: Any = None, **traits: Any) -> None:
+        network = Network.of(left)
+        other = network if right is None else Network.of(right)
+        if X is None:
+            raise TypeError("MapComparison(left, X, y): the samples X are missing")
+        samples = Samples.of(X, y)
+        sides = (EpochSpecimens(ModelSpecimen(network, samples)),) * 2
+        if other is not network:
+            sides = (sides[0], EpochSpecimens(ModelSpecimen(other, samples)))
+        self._begin(sides, traits, names=side_names(network, other))
+
+    @classmethod
+    def from_activations(
+        cls,
+        left: Any,
+        right: Any = None,
+        y: Any = None,
+        *,
+        X: Any = None,
+        predictions: Any = None,
+        right_predictions: Any = None,
+        metadata: Any = None,
+        class_names: Any = None,
+        **traits: Any,
+    ) -> MapComparison:
+        """A view of activations that were computed elsewhere.
+
+        Parameters
+        ----------
+        left, right : mapping of str to (n, ...) array, or one array
+            By layer name. Row i is the same sample everywhere. Without ``right``, two layers of ``left``.
+        y : (n,) sequence, optional
+            Labels.
+        X : optional
+            The samples themselves, for pictures and names.
+        predictions, right_predictions : (n,) or (n, classes) array, optional
+            What each side answers: classes as numbers or words, or outputs.
+        metadata : mapping of str to (n,) sequence, or DataFrame, optional
+            Further columns to colour by.
+        class_names : sequence of str, or mapping of int to str, optional
+            Names of the integer classes.
+
+        Raises
+        ------
+        ValueError
+            If there are no activations, or lengths differ.
+        TypeError
+            If activations are not real numbers, or a keyword is unknown.
+        """
+        given = [by_layer(left, "left"), by_layer(left if right is None else right, "right")]
+        inputs = next(iter(given[0].values())) if X is None else X
+        samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
+        answers = (predictions, predictions if right is None else right_predictions)
+        if right is None:
+            traits = {"layer": next(iter(given[0])), "right_layer": list(given[0])[-1], **traits}
+        sides = tuple(
+            EpochSpecimens(ArraySpecimen(arrays, samples, answer))
+            for arrays, answer in zip(given, answers, strict=True)
+        )
+        view = cls.__new__(cls)
+        view._begin((sides[0], sides[1]), traits, pictures=X is not None)
+        return view
+
+    def _begin(
+        self,
+        sides: tuple[EpochSpecimens, EpochSpecimens],
+        traits: dict[str, Any],
+        *,
+        names: tuple[str, str] = ("", ""),
+        pictures: bool = True,
+    ) -> None:
+        left, right = sides
+        samples = left.now.samples
+        if len(samples) < 2:
+            raise ValueError("one sample has no neighbours to compare: at least 2 are needed")
+        self._sides: tuple[EpochSpecimens, EpochSpecimens] | None = sides
+        self._side_names = names
+        self._memory = MapMemory()
+        self._sprite_is_due = pictures
+        self._predictions_shown: Any = None
+        networks = [side.network for side in {id(side): side for side in sides}.values()]
+        self._networks = Networks(*(network for network in networks if network is not None))
+        choose_sides(sides, traits)
+        traits.setdefault("n_samples", min(1000, len(samples)))
+        shown = min(traits["n_samples"] or len(samples), len(samples))
+        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
+        traits.setdefault("k", max(1, min(10, shown - 1)))
+        columns = columns_of(samples, left.now.class_names)
+        if PRESERVATION in columns:
+            columns[f"{PRESERVATION} (metadata)"] = columns.pop(PRESERVATION)
+        View.__init__(
+            self,
+            **{"colour_by": next(iter(columns), PRESERVATION), **traits},
+            specimen={
+                "n": len(samples),
+                "left": described(left),
+                "right": described(right),
+                "columns": columns,
+                "names": row_names(samples, left.network),
+                "pictures": pictures and samples.picture(0) is not None,
+            },
+        )
+
+    @t.validate("layer", "right_layer")
+    def _check_layer(self, proposal: Any) -> str:
+        sides = self._sides
+        if sides is None or not proposal.value:
+            return proposal.value
+        try:
+            return sides[proposal.trait.name == "right_layer"].now.check(proposal.value)
+        except UnknownName as error:
+            raise t.TraitError(str(error)) from error
+
+    @t.validate("checkpoint", "right_checkpoint")
+    def _check_epoch(self, proposal: Any) -> int | None:
+        sides = self._sides
+        if sides is not None and proposal.value is not None:
+            known = sides[proposal.trait.name == "right_checkpoint"].epochs
+            if proposal.value not in known:
+                raise t.TraitError(str(unknown_name("epoch", proposal.value, [str(e) for e in known])))
+        return proposal.value
+
+    @t.validate("colour_by")
+    def _check_colour(self, proposal: Any) -> str:
+        columns = [*self.specimen.get("columns", {}), "prediction", PRESERVATION]
+        if self.specimen and proposal.value not in columns:
+            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
+        return proposal.value
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        n = self.specimen.get("n")
+        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
+            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
+        return proposal.value
+
+    def compute(self, params: SimpleNamespace) -> Steps:
+        sides = self._sides
+        if sides is None:
+            raise RuntimeError("the view is closed")
+        samples = sides[0].now.samples
+        rows = spread(len(samples), params.n_samples or len(samples))
+        layers = (params.layer, params.right_layer)
+        specimens = (sides[0].at(params.checkpoint), sides[1].at(params.right_checkpoint))
+        titles = titles_of(self._side_names, layers, (params.checkpoint, params.right_checkpoint), sides)
+        pair: Any = None
+        for event in recorded_pair_steps(specimens, layers, rows, reduce=params.reduce, match=params.match):
+            if isinstance(event, Result):
+                pair = event.value
+            elif isinstance(event, Preview):
+                look, maps = event.value
+                yield Preview(ComparisonPicture(look, maps, titles))
+                self._send_sprite(samples)
+            else:
+                yield event
+        left, right = pair
+        predictions = (left.predictions, right.predictions)
+        accuracy = (accuracy_of(specimens[0], left), accuracy_of(specimens[1], right))
+        notes = notes_of(specimens, layers)
+        labels = class_labels(samples)
+        events = compared_maps_steps(
+            left.activations,
+            right.activations,
+            None if labels is None else labels[rows],
+            names=titles,
+            of=params.of,
+            k=params.k,
+            method=params.method,
+            perplexity=params.perplexity,
+            n_iter=params.iterations,
+            metric=params.metric,
+            seed=params.seed,
+            match=params.match,
+            memory=self._memory,
+        )
+        for event in events:
+            if not isinstance(event, Preview | Result):
+                yield event
+                continue
+            yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
+            self._send_sprite(samples)
+
+    def _send_sprite(self, samples: Samples) -> None:
+        """Thumbnails follow the first picture; it does not wait for them."""
+        if self._sprite_is_due:
+            self._sprite_is_due = False
+            self.publish(thumbnails=packed_sprite(samples))
+
+    def encode(self, value: ComparisonPicture) -> Frame:
+        shown, sides = self._predictions_shown, self._sides
+        new = shown is None or any(a is not b for a, b in zip(shown, value.predictions, strict=True))
+        if sides is not None and new:
+            self._predictions_shown = value.predictions
+            self.publish(predictions_sent=predictions_of(sides, value, self.specimen["n"]))
+        return comparison_frame(value)
+
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """One larger picture of a sample, for the card under the pointer."""
+        if content.get("type") == "picture" and self._sides is not None:
+            found = single_picture(self._sides[0].now.samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
+
+    # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the samples shown, (n,) int."""
+        return self.latest().rows
+
+    @property
+    def maps(self) -> ComparedMaps:
+        """Both maps with their positions and neighbourhood hits, and the preservation."""
+        return self.latest().maps
+
+    @property
+    def preservation(self) -> NeighbourPreservation | None:
+        """Who kept their neighbours. Its numbers count the samples *shown*: see :attr:`rows`. None after a
+        stop that came too early."""
+        return self.maps.preservation
+
+    @property
+    def accuracy(self) -> tuple[float | None, float | None]:
+        """Share of the samples shown that each side classifies as labelled, 0 to 1."""
+        return self.latest().accuracy
+
+    def most_changed(self, count: int = 10) -> np.ndarray:
+        """Row numbers of the samples that kept the fewest neighbours, (count,) int.
+
+        Raises
+        ------
+        RuntimeError
+            If the comparison was stopped before it was known.
+        """
+        picture = self.latest()
+        return picture.rows[picture.known().most_changed(count)]
+
+    def neighbours_of(self, row: int) -> dict[str, np.ndarray]:
+        """Row numbers of the neighbours that a sample ``"kept"``, ``"lost"`` and ``"gained"``.
+
+        Raises
+        ------
+        ValueError
+            If the sample is not among those shown.
+        RuntimeError
+            If the comparison was stopped before it was known.
+        """
+        return self.latest().neighbours_of(row)
+
+    def shown_network(self) -> Any:
+        return self._networks if self._sides is not None and self._sides[0].network is not None else None
+
+    def summary(self) -> str:
+        """The state in plain words."""
+        picture = self._latest
+        if not isinstance(picture, ComparisonPicture):
+            return f"MapComparison: {self.state_in_words()}"
+        return f"MapComparison: {picture.summary()}"
+
+    def release(self) -> None:
+        self._sides = self._predictions_shown = None
+        self._networks = Networks()
+        self._memory = MapMemory()
+        self.specimen = self.thumbnails = self.predictions_sent = {}
