@@ -33,7 +33,8 @@ class OcclusionPainter(View):
     Parameters
     ----------
     model : torch.nn.Module or Network
-        A classifier of pictures. It is not changed.
+        A classifier of pictures. It is not changed. One that returns a single number is taken for one if it
+        ends in a sigmoid, or two classes are named: ``Network(model, class_names=["no", "yes"])``.
     image : picture, or several to leaf through
         8-bit pixels (H, W) or (H, W, 3), a PIL image, or the model's own floating-point input (C, H, W) or
         (1, C, H, W). Several: Samples, a list, a Dataset or DataLoader, or a batch (n, …).

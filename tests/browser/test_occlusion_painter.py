@@ -145,6 +145,16 @@ def test_an_activation_without_a_layer_is_explained(painter):
     painter.page.wait_for_function(
         "() => document.querySelector('.nbviz-facts').textContent.includes('needs a layer: choose one')"
     )
+    painter.expect_kernel("view.status == 'done' and view.map.unit_activation is None")
+    side = painter.page.locator(".nbviz-painter-side")
+    assert "probability of 3" in side.inner_text()
+    front = painter.page.locator(".nbviz-board-front")
+    before = painter.pixels(front)
+    painter.page.get_by_role("combobox", name="Layer").select_option("conv1")
+    side.get_by_text("activation of conv1, unit").wait_for()
+    painter.expect_kernel("view.status == 'done' and view.map.unit_activation is not None")
+    assert "needs a layer" not in painter.page.locator(".nbviz-facts").inner_text()
+    assert painter.pixels(front) != before
 
 
 @pytest.mark.parametrize("mode", ["paint", "slide"])

@@ -202,13 +202,20 @@ def test_a_run_can_be_stopped_and_is_marked(field):
     assert field.ink(field.page.locator(MEAN)) > 10_000
 
 
-def test_an_error_is_shown_and_the_picture_stays(field):
+def test_an_error_is_shown_the_picture_stays_and_the_view_goes_on(field, shoot):
     before = field.ink(field.page.locator(MEAN))
-    field.execute("view.window = 400")
+    window = field.kernel("view.window")
+    field.execute("view.set_state({'window': 400})")  # what a page may send
     alert = field.page.get_by_role("alert")
     alert.wait_for()
-    assert "28 pixels" in alert.inner_text()
+    assert "from 1 to the 28 pixels" in alert.inner_text()
     assert field.ink(field.page.locator(MEAN)) == before
+    assert field.kernel("view.window") == window
+    shoot(field.page.locator(".nbviz-root"), "receptive_field_error")
+    unit = int(field.kernel("view.unit"))
+    field.page.get_by_role("button", name="Next ›").click()
+    field.expect_kernel(f"view.unit == {unit + 1} and view.status == 'done' and view.error is None")
+    alert.wait_for(state="detached")
 
 
 def test_light_dark_and_narrow(field, shoot):
