@@ -164,14 +164,18 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   /** As `hover`, with the value of the cell at a step, told beside the pointer. */
   function tell(cell: number | null, step: number, x: number, y: number): void {
-    hover(cell);
-    if (!track || cell === null) return;
+    if (!track || cell === null) {
+      hover(null);
+      return;
+    }
+    hovered = cell;
     const { first } = track.meta;
     tip.show(
       `${cellName(track.meta, cell)}: ${valueAt(track, cell, step).toFixed(2)} at step ${first + step}`,
       Math.min(x + 12, Math.max(0, stage.clientWidth - 210)),
       Math.max(2, y - 28),
     );
+    draw();
   }
 
   function onKey(event: KeyboardEvent): void {
