@@ -92,6 +92,8 @@ def probe_columns(
             continue
         if nested and name != groups:
             notes.append(f"{name}: each class lies in one {groups}, so its folds do not keep {groups} whole")
+        if kinds is not None and name == shuffle_by:
+            notes.append(f"{name}: its own control is shuffled sample by sample; values stay apart as wholes")
         found.append(one)
         types.append(None if kinds is None or name == shuffle_by else kinds[one.rows])
         notes += one.notes

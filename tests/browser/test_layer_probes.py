@@ -145,7 +145,7 @@ def test_the_keyboard_alone(probes):
     page.wait_for_selector(f"{CHART}[aria-valuetext*=sigmoid2]")
 
 
-def test_measures_and_controls(probes):
+def test_measures_and_controls(probes, shoot):
     page = probes.page
     cell(probes, 5, 1).focus()
     page.get_by_role("combobox", name="Table of").select_option("selectivity")
@@ -161,6 +161,7 @@ def test_measures_and_controls(probes):
     late = 5 * 3 + 1
     assert numbers(probes)[late] < before[late] - 15  # any labels of the phones can be read
     assert "labels shuffled over whole values of phone" in page.locator(".nbviz-facts").inner_text()
+    shoot(page.locator(ROOT), "layer_probes_selectivity")
     page.get_by_role("combobox", name="Table of").select_option("probe accuracy")
     page.get_by_role("combobox", name="Keep together").select_option("speaker")
     probes.expect_kernel(

@@ -131,6 +131,7 @@ def test_the_control_task_is_won_by_telling_the_types_apart():
     assert strict.selectivity[0, 0] == 0  # any labels of the words can be read
     assert strict.selectivity[1, 0] > 0.2
     assert strict.shuffled_accuracy[0, 1] < 0.3  # a column is not shuffled by itself
+    assert [note for note in strict.notes if note.startswith("word: its own control is shuffled sample by")]
     np.testing.assert_array_equal(strict.scores, loose.scores)
 
 
