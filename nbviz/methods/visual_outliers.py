@@ -73,7 +73,7 @@ class ErrorOverlap:
         if self.p_value < SIGNIFICANT:
             also = "Being an outlier and being wrong go together"
             return f"{told} {also if both > self.expected else 'Outliers are wrong less often than others'}."
-        return f"{told} Chance alone explains such a table."
+        return f"{told} Chance alone can well make such a table."
 
     def text(self) -> str:
         """The table, and the test in one line."""
