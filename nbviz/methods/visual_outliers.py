@@ -64,15 +64,16 @@ class ErrorOverlap:
         if outliers == self.table.sum() or errors == self.table.sum():
             every = "an outlier" if outliers == self.table.sum() else "wrong"
             return f"Every sample is {every}: whether the two go together cannot be asked."
+        expected = f"{self.expected:.1f}" if self.expected >= 0.05 else "less than 0.1"
         told = (
             f"{both:,} of {outliers:,} outliers are wrong ({self.outliers_wrong:.1%}), of the other samples "
             f"{self.others_wrong:.1%}. {both:,} of {errors:,} errors are outliers; "
-            f"{self.expected:.1f} would be by chance."
+            f"{expected} would be by chance."
         )
         if self.p_value < SIGNIFICANT:
             also = "Being an outlier and being wrong go together"
             return f"{told} {also if both > self.expected else 'Outliers are wrong less often than others'}."
-        return f"{told} Chance alone explains such a table."
+        return f"{told} Chance alone can well make such a table."
 
     def text(self) -> str:
         """The table, and the test in one line."""

@@ -30,7 +30,7 @@ import {
   sortKey,
   WRONG,
 } from "./outlier_explorer/report";
-import { sampleAt, sentence } from "./outlier_explorer/sample";
+import { SHORT, sampleAt, sentence } from "./outlier_explorer/sample";
 import { Side } from "./outlier_explorer/side";
 import css from "./outlier_explorer/style.css";
 
@@ -269,6 +269,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         report: measured,
         lossUnit: meta?.lossUnit ?? "",
         sprite,
+        hasWords: (columns.label as Classes | undefined)?.names.some((name) => name.length > SHORT) ?? false,
         list: listed(measured, model.get("sort_by"), model.get("show"), selection),
         sortBy: sortKey(measured, model.get("sort_by")),
         show: model.get("show"),

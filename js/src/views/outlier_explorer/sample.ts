@@ -7,6 +7,8 @@ import { lossText, neighboursOf, OUTLIER, type Report, WRONG } from "./report";
 export interface ClassMark {
   name: string;
   colour: number;
+  /** As in a palette: colours repeat with another shape. */
+  shape: number;
 }
 
 /** All that a row says. */
@@ -44,14 +46,16 @@ export function classAt({ columns, palette }: Naming, name: string, row: number)
   if (column?.kind !== "classes") return null;
   const code = column.codes[row];
   const named = column.names[code];
-  return named === undefined ? null : { name: named, colour: palette.colours[code] };
+  return named === undefined
+    ? null
+    : { name: named, colour: palette.colours[code], shape: palette.shapes[code] };
 }
 
 export function sampleAt(report: Report, point: number, naming: Naming): Sample {
   const row = report.rows[point];
   const { confidence } = naming.columns;
   const labelOf = (of: number) =>
-    classAt(naming, "label", of) ?? { name: "?", colour: naming.palette.missing };
+    classAt(naming, "label", of) ?? { name: "?", colour: naming.palette.missing, shape: 0 };
   return {
     row,
     name: naming.nameOf(row),
@@ -73,6 +77,9 @@ export function sampleAt(report: Report, point: number, naming: Naming): Sample 
 }
 
 export const percentText = (share: number) => (Number.isNaN(share) ? "" : `${(100 * share).toFixed(0)} %`);
+
+/** Up to so many letters a name stands in a chip. */
+export const SHORT = 2;
 
 /** What is to be said of the sample; its name first. */
 export function phrases(sample: Sample): string[] {

@@ -4,16 +4,19 @@ import { LongList } from "../../parts/long_list";
 import type { Sprite } from "../../parts/thumbnails";
 import { listControls } from "./controls";
 import type { Report } from "./report";
-import { ListHead, type RowProps, SampleRow } from "./row";
+import { type Columns, ListHead, type RowProps, SampleRow, widths } from "./row";
 import { type Sample, sentence } from "./sample";
 import { OverlapTable } from "./table";
 
-export const ROW_HEIGHT = 46;
+/** Of a list whose classes have short names, and of one whose names need lines of their own. */
+const ROW_HEIGHT = { letters: 46, words: 62 };
 
 export interface SideProps {
   report: Report;
   lossUnit: string;
   sprite: Sprite | null;
+  /** Whether classes have names that do not fit in a chip. */
+  hasWords: boolean;
   /** Points of the list, worst first. */
   list: Int32Array;
   sortBy: string;
@@ -38,10 +41,20 @@ export function Side(props: SideProps) {
   const { report, list, sortBy, show, selected, sampleOf } = props;
   const controls: Control[] = listControls(report);
   const values: Record<string, string> = { sort_by: sortBy, show };
+  const columns: Columns = {
+    pictures: props.sprite !== null,
+    losses: report.loss !== null,
+    disagreement: report.disagreement !== null,
+  };
   const total = report.rows.length;
   const place = (point: number | null) => (point === null ? -1 : list.indexOf(point));
   return (
-    <div class="nbviz-outliers-side" data-behind={props.isBehind ? "" : undefined}>
+    <div
+      class="nbviz-outliers-side"
+      data-behind={props.isBehind ? "" : undefined}
+      data-words={props.hasWords ? "" : undefined}
+      style={widths(columns)}
+    >
       <OverlapTable
         overlap={report.overlap}
         outliers={report.outliers}
@@ -54,7 +67,7 @@ export function Side(props: SideProps) {
         <div class="nbviz-outliers-count">
           <span role="status">
             {`${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`}
-            {selected > 0 && `, of ${selected.toLocaleString("en")} selected`}
+            {selected > 0 && ` (${selected.toLocaleString("en")} selected)`}
           </span>
           {selected > 0 && (
             <button type="button" title="Select no samples: the list holds all again" onClick={props.onClear}>
@@ -63,17 +76,18 @@ export function Side(props: SideProps) {
           )}
         </div>
       </div>
-      <ListHead lossUnit={props.lossUnit} k={report.k} />
+      <ListHead columns={columns} lossUnit={props.lossUnit} k={report.k} />
       {list.length ? (
         <LongList
           label="Samples, worst first"
           count={list.length}
-          rowHeight={ROW_HEIGHT}
+          rowHeight={props.hasWords ? ROW_HEIGHT.words : ROW_HEIGHT.letters}
           active={place(props.active)}
           chosen={place(props.chosen)}
           order={`${report.layer} ${sortBy} ${show} ${selected}`}
           row={(index) => (
             <SampleRow
+              columns={columns}
               sample={sampleOf(list[index])}
               sprite={props.sprite}
               onPeek={(...args) => props.onPeek(list[index], ...args)}
