@@ -46,6 +46,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   let kept: (Kept & { picture: HTMLCanvasElement | null })[] = [];
   let hovered: number | null = null; // neighbour under the pointer, in the list
   let hint = "";
+  let missed = false; // a drawing came from elsewhere while one of the hand was under way
 
   const specimen = (): PlacementSpecimen => ({ ...NOTHING, ...model.get("specimen") });
   const shell = createShell(model, el, signal, {
@@ -72,6 +73,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   const { root, stage } = shell;
   root.classList.add("nbviz-placement");
+  root.dataset.kind = specimen().text ? "text" : "picture";
   for (const sheet of [legendCss, thumbnailsCss, barsCss, paintBoardCss, css]) addStyle(root, sheet);
   const card = document.createElement("div");
   root.append(card);
@@ -154,7 +156,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     }
     if (!meta.drawn) trail = [];
     else if (placed.place) trail = lengthened(trail, placed.place);
-    heading.textContent = `${meta.method === "tsne" ? `t-SNE of ${meta.layer}` : `Principal components of ${meta.layer}`}`;
+    heading.textContent = `${meta.method === "tsne" ? "t-SNE" : "Principal components"} of ${meta.layer}`;
     stage.dataset.generation = String(frame.generation);
     stage.dataset.kind = frame.kind;
     stage.dataset.map = String(meta.map);
@@ -162,6 +164,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     redraw();
     panel.showSeen(placed);
     renderSide();
+    if (missed) readDrawing();
   }
 
   function placeOf(row: number): Place[] {
@@ -282,7 +285,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function readDrawing(): void {
-    if (shell.channel.isWaiting()) return; // an older one comes back while the hand goes on
+    missed = shell.channel.isWaiting(); // an older one may come back while the hand goes on
+    if (missed) return;
     const { shape, text } = specimen();
     const pixels = text ? null : readPixels(model.get("drawing"), shape[0] * shape[1] * shape[2]);
     panel.follow(pixels ? new Sheet(shape, pixels) : null, String(model.get("text") ?? ""));

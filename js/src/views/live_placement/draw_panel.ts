@@ -11,6 +11,8 @@ import { readColour, Sheet, Stroke } from "./sheet";
 import { Seen } from "./side";
 import { pictureIn, readPicture, type Uploaded } from "./upload";
 
+const SIDE = 236; // longer side of the sheet on the screen, CSS pixels
+
 export interface DrawPanelOptions {
   signal: AbortSignal;
   specimen: () => PlacementSpecimen;
@@ -97,6 +99,7 @@ export function createDrawPanel(host: HTMLElement, options: DrawPanelOptions): D
     place.className = "nbviz-placement-board";
     const { shape } = specimen();
     place.style.aspectRatio = `${shape[1]} / ${shape[0]}`;
+    place.style.width = `${SIDE * Math.min(1, shape[1] / shape[0])}px`;
   }
 
   const board = isText
