@@ -222,27 +222,31 @@ def correspondence_steps(
                     n_random=draw,
                     places=places,
                     seed=seed,
-                    notes=(*notes, *_left_out(unchanged, names)),
+                    notes=(*notes, *left_out(unchanged, names)),
                 )
             )
 
 
-def _left_out(unchanged: dict[str, np.ndarray], layers: tuple[str, ...]) -> tuple[str, ...]:
-    """A note for each part that changes nothing when it is hidden in some image."""
+def left_out(
+    unchanged: Mapping[str, np.ndarray], layers: Sequence[str], names: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """A note for each part that changes nothing when it is hidden in some image.
+
+    ``unchanged`` is that of a :class:`Correspondence`; ``names`` are those of the images, by default their
+    numbers.
+    """
     notes = []
     for part, found in unchanged.items():
-        for images, where in (
-            (np.flatnonzero(found.all(1)), "any of the layers"),
-            *(
-                (np.flatnonzero(found[:, i] & ~found.all(1)), f"layer {name!r}")
-                for i, name in enumerate(layers)
-            ),
-        ):
-            if len(images):
-                listed = ", ".join(str(int(image)) for image in images)
+        everywhere = found.all(1)
+        places = [(everywhere, "any of the layers")]
+        places += [(found[:, i] & ~everywhere, f"layer {name!r}") for i, name in enumerate(layers)]
+        for without, where in places:
+            images = [f"image {i}" if names is None else names[i] for i in np.flatnonzero(without).tolist()]
+            if images:
+                listed = "any image" if without.all() else ", ".join(images)
                 notes.append(
-                    f"hiding {part!r} changes nothing in {where} in image{'s' * (len(images) > 1)} {listed} "
-                    "(from 0): left out of the means. Another fill may help"
+                    f"hiding {part!r} changes nothing in {where} for {listed}: left out of the means; "
+                    "another fill may help"
                 )
     return tuple(notes)
 

@@ -22,6 +22,7 @@ from nbviz.methods.correspondence import (
     RANDOM,
     Correspondence,
     correspondence_steps,
+    left_out,
     usual_layers,
 )
 from nbviz.methods.fills import FILLS
@@ -224,7 +225,9 @@ class CorrespondenceAnalysis(View):
 
     def encode(self, value: MarkedPictures) -> Frame:
         found = value.result
-        return Frame({"words": value.words(), "result": None if found is None else _described(found)})
+        names = [item["name"] for item in self.pictures.get("items", ())]
+        told = None if found is None else _described(found, names)
+        return Frame({"words": value.words(), "result": told})
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -264,8 +267,12 @@ class CorrespondenceAnalysis(View):
         self.specimen = {}
 
 
-def _described(found: Correspondence) -> dict[str, Any]:
-    """A result as plain JSON; a missing mean (nothing changed) or standard deviation is None."""
+def _described(found: Correspondence, names: list[str]) -> dict[str, Any]:
+    """A result as plain JSON; a missing mean (nothing changed) or standard deviation is None. Notes call the
+    pictures by their ``names``, if these are still those of the result."""
+    numbered = left_out(found.unchanged, found.layers)
+    same = all(len(names) == len(unchanged) for unchanged in found.unchanged.values())
+    named = left_out(found.unchanged, found.layers, names) if same else numbered
     return {
         "layers": list(found.layers),
         "parts": [
@@ -288,7 +295,7 @@ def _described(found: Correspondence) -> dict[str, Any]:
         },
         "draws": found.n_random,
         "places": found.places,
-        "notes": list(found.notes),
+        "notes": [*(note for note in found.notes if note not in numbered), *named],
     }
 
 

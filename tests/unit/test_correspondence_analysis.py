@@ -298,9 +298,15 @@ def test_a_part_of_the_fills_colour_is_no_perfect_correspondence(view):
     corner, loop = view.frame["meta"]["result"]["parts"]
     assert (corner["mean"], corner["pairs"], corner["unchanged"]) == ([None, None], [0, 0], [5, 5])
     assert loop["unchanged"] == [0, 0]
-    assert "changes nothing" in view.frame["meta"]["result"]["notes"][0]
+    assert "changes nothing in any of the layers for any image" in view.frame["meta"]["result"]["notes"][0]
     assert "nothing changed" in view.table
     assert "corner nothing changed (random boxes " in view.summary()
+    view.parts = {"mixed": [LOOPS[0], (0, 0, 4, 4), *LOOPS[2:]]}
+    assert view.result.unchanged["mixed"].tolist() == [[i == 1] * 2 for i in range(5)]
+    (note,) = view.frame["meta"]["result"]["notes"]
+    assert "for sample 13: left out of the means" in note
+    assert "for image 1: left out of the means" in view.result.notes[0]
+    assert view.frame["meta"]["result"]["parts"][0]["pairs"] == [6, 6]
     view.fill = "grey"
     assert np.isfinite(view.result.mean).all()
 
