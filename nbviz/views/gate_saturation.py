@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from nbviz.core.events import Progress, Result, Steps
+from nbviz.core.events import Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.methods.gate_saturation import (
     GateValues,
@@ -129,12 +129,8 @@ class GateSaturation(View):
             return self._values[1]
         version = network.version
         if self._values is None or self._values[0] != version:
-            for event in gate_values_steps(network, self._given):
-                if isinstance(event, Progress):
-                    yield event
-                elif isinstance(event, Result):
-                    self._values = (version, event.value)
-        assert self._values is not None
+            values = yield from result_of(gate_values_steps(network, self._given))
+            self._values = (version, values)
         return self._values[1]
 
     def encode(self, value: Saturation) -> Frame:

@@ -214,18 +214,8 @@ class HiddenStates(StatesView):
         network = self._network
         if network is None:
             raise ModelError("these states were computed elsewhere: there is no model to switch cells off in")
-        return (
-            yield from result_of(
-                intervention_steps(
-                    network,
-                    states,
-                    params.off,
-                    value=params.held,
-                    length=params.continuation,
-                    seed=params.seed,
-                )
-            )
-        )
+        held = {"value": params.held, "length": params.continuation, "seed": params.seed}
+        return (yield from result_of(intervention_steps(network, states, params.off, **held)))
 
     def encode(self, value: StatesPicture) -> Frame:
         return encode_picture(value, self.specimen.get("symbols", []))
