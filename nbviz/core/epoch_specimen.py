@@ -78,3 +78,8 @@ class Networks:
     @property
     def version(self) -> tuple[Any, ...]:
         return tuple(network.version for network in self._networks)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about each, once."""
+        return tuple(dict.fromkeys(note for network in self._networks for note in network.notes))

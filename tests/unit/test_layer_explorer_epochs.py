@@ -12,6 +12,7 @@ from torch import nn
 
 import nbviz
 from nbviz.core.capture import capture
+from nbviz.core.epoch_specimen import EpochSpecimens
 from nbviz.core.errors import ModelError
 from nbviz.core.function_layers import BATCH, FunctionSpecimen
 from nbviz.core.network import Network
@@ -85,7 +86,7 @@ def test_checkpoints_can_be_given_as_a_trainer_saved_them(show, some, cnn):
     with torch.no_grad():
         module.eval()
         expected = nn.functional.linear(inputs.flatten(1), start["1.weight"], start["1.bias"]).numpy()
-    found = view._specimen.at_epoch(0).network
+    found = view._epochs.at(0).network
     np.testing.assert_allclose(capture(found, inputs, ["1"])["1"], expected, atol=1e-5)
     assert torch.equal(module[1].weight, 2 * start["1.weight"])
 
@@ -170,7 +171,7 @@ def test_a_function_gets_batches_and_may_return_tensors(some, cnn):
     np.testing.assert_allclose(result.value.activations, wanted)
     assert sizes[-2:] == [BATCH, 50]
     assert result.value.predictions is not None
-    again = FunctionSpecimen(cnn, samples, {"pixels": rows}).at_epoch(0)
+    again = EpochSpecimens(FunctionSpecimen(cnn, samples, {"pixels": rows})).at(0)
     assert again.check("pixels") == "pixels"
 
 
