@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nbviz.core.events import Progress
 from nbviz.methods.landmark_map import MORE, Landmarks, landmark_steps
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours_steps
-from nbviz.methods.principal_components import principal_components_steps
+from nbviz.methods.principal_components import PrincipalComponents, principal_components_steps
 from nbviz.methods.tsne import MANY, affinities
 
 METRICS = ("euclidean", "cosine", "correlation")
@@ -42,6 +42,15 @@ def unit_rows(activations: NDArray[Any], metric: str) -> NDArray[Any]:
     return np.divide(activations, lengths, out=np.zeros_like(activations), where=has_direction)
 
 
+def reduced_steps(points: NDArray[Any], n_components: int) -> Generator[Progress, None, PrincipalComponents]:
+    """The components that t-SNE sees, or starts from: yields progress, *returns* (``yield from``).
+
+    Of many samples they are found from some, since the first map must not wait for them.
+    """
+    fit_rows = MORE if len(points) > MANY else None
+    return (yield from principal_components_steps(points, n_components, fit_rows, tolerance=1e-3))
+
+
 @dataclass(eq=False)
 class Prepared:
     """Neighbours, start positions and affinities of one activation array under one metric.
@@ -67,12 +76,7 @@ class Prepared:
             return self._points
         points = unit_rows(array, self.metric)
         self.n_zero_rows = int((~points.any(axis=1)).sum()) if self.metric != "euclidean" else 0
-        components = yield from principal_components_steps(
-            points,
-            self.reduced_to or 2,
-            fit_rows=MORE if len(points) > MANY else None,  # the first map of many must not wait
-            tolerance=1e-3,
-        )
+        components = yield from reduced_steps(points, self.reduced_to or 2)
         self.start = components.positions[:, :2]
         if not self.reduced_to:
             return points

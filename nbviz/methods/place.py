@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.recording import spread
 from nbviz.methods.activation_checks import check_activations, check_neighbours
-from nbviz.methods.neighbour_cache import unit_rows
+from nbviz.methods.neighbour_cache import reduced_steps, unit_rows
 from nbviz.methods.place_affinities import PlaceAffinities, exact_gradient
 from nbviz.methods.principal_components import principal_components_steps
 from nbviz.methods.projection import Embedding
@@ -183,8 +183,8 @@ def placer_steps(activations: ArrayLike, embedding: Embedding) -> Steps:
         axes = (yield from principal_components_steps(array, 2)).directions
     elif embedding.reduced_to:
         # The same call as for the map, from the same fixed start: the same components.
-        found = yield from principal_components_steps(points, embedding.reduced_to, tolerance=1e-3)
-        directions, points = found.directions, found.positions
+        directions = (yield from reduced_steps(points, embedding.reduced_to)).directions
+        points = (points - mean) @ directions
     yield Progress(0, 1, "map for new samples")
     affinities = neighbours = PlaceAffinities(points)
     is_exact = directions is None or array.size <= EXACT_VALUES

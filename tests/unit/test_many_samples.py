@@ -124,3 +124,18 @@ def test_result_of_hands_on_progress_only():
     assert run_to_end(outer()) == 4
     with pytest.raises(RuntimeError, match="without a Result"):
         list(result_of(iter([Progress(0, 1, "x")])))
+
+
+def test_new_samples_meet_the_components_that_the_map_of_many_was_made_from(few):
+    from nbviz.methods.place import placer
+
+    digits = zoo.load_mnist(1500)
+    layer = capture(zoo.load("mnist-cnn"), digits, ["pool2"])["pool2"]
+    chart = project(layer[:1400], n_iter=250)
+    assert chart.reduced_to == 50
+    ready = placer(layer[:1400], chart)
+    rows = np.arange(0, 1400, 100)
+    again = ready.place(layer[rows])
+    np.testing.assert_array_equal(again.neighbours[:, 0], rows)
+    near = np.linalg.norm(again.positions - chart.positions[rows], axis=1)
+    assert np.median(near) < 0.1 * np.ptp(chart.positions)
