@@ -56,6 +56,18 @@ CLAIMS = {
         "faces is None or"
         " (abs(faces.result.mean[:-1] - faces.result.baseline) < faces.result.sd[:-1])[:, 1:].all()",
     ],
+    "09_maps_up_close.ipynb": [
+        "0.2 < found.mean < 0.4 and found.chance < 0.02",
+        "found.local[labels == 1].mean() > 2 * found.local[labels == 3].mean()",
+        "float(own_label([found.gained(i) for i in everybody])[:-1]) > 95",
+        "float(own_label([found.lost(i) for i in everybody])[:-1]) < 70",
+        "0.2 < models.preservation.mean < 0.35",
+        "988 in in_map and 988 in in_layer and 9 <= len(in_map) <= 17 and len(in_map - in_layer) >= 3",
+        "outliers.overlap.odds_ratio > 100 and outliers.overlap.p_value < 1e-6",
+        "0.85 < wall.neighbourhood_hit < 0.95",
+        "draw.distance_percentile > 99",
+        "by_state > 0.95 and by_letters < 0.6",
+    ],
     "10_where_layers_separate.ipynb": [
         "0.5 < phones.table.hits[0, 0] < 0.65 and (phones.table.hits[3:, 0] > 0.9).all()",
         "(np.diff(phones.table.hits[:, 2]) < 0).all() and 0.07 < phones.table.hits[4, 2] < 0.09",
@@ -75,9 +87,11 @@ CLAIMS = {
 }
 
 
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("name", CLAIMS)
 def test_it_runs_from_top_to_bottom(notebook, shoot, name):
-    page = notebook(name, ui="lab", size=(1300, 1000))
+    page = notebook(name, ui="lab", size=(1300, 1000), run=False)
+    page.run_all(timeout=300_000)
     page.page.wait_for_function(
         "() => { const r = [...document.querySelectorAll('.nbviz-root')];"
         " return r.length > 0 && r.every(x => x.dataset.status === 'done'); }",
