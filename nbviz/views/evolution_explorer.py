@@ -32,6 +32,7 @@ from nbviz.views.columns import columns_of, row_names
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite
+from nbviz.views.sample_map import samples_of, usual_k, usual_perplexity
 from nbviz.views.traits import Indices
 
 POINTS_PER_STEP = 8
@@ -128,13 +129,11 @@ class EvolutionExplorer(View):
         **traits: Any,
     ) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("EvolutionExplorer(model, X, y): the samples X are missing")
+        samples = samples_of("EvolutionExplorer(model, X, y)", X, y)
         if checkpoints is None and isinstance(network.checkpoints, dict):
             checkpoints = network.checkpoints  # given by hand: they may be of any form
         if checkpoints is not None:
             network = with_checkpoints(network, checkpoints)
-        samples = Samples.of(X, y)
         self._network: Network | None = network
         self._samples: Samples | None = samples
         self._cache = NeighbourCache(32)
@@ -151,8 +150,8 @@ class EvolutionExplorer(View):
         names = [layer.name for layer in specimen.layers()]
         traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
-        traits.setdefault("k", max(1, min(6, shown - 1)))
+        traits.setdefault("perplexity", usual_perplexity(shown))
+        traits.setdefault("k", usual_k(shown))
         super().__init__(
             **traits,
             specimen={

@@ -5,14 +5,12 @@ The other half is js/src/views/image_grid.ts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.errors import ModelError, UnknownName, unknown_name
 from nbviz.core.events import Preview, Steps
 from nbviz.core.kept import Kept
 from nbviz.core.network import Network
@@ -23,11 +21,10 @@ from nbviz.methods.image_grid import ImageGrid as Grid
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.picture_wall import MOST, PictureWall, picture_wall_steps
-from nbviz.views.base import View
 from nbviz.views.columns import RESERVED, columns_of, prediction_columns, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite
-from nbviz.views.traits import Indices
+from nbviz.views.sample_map import SampleMapView, arrays_by_layer, known_layers, samples_of, usual_perplexity
 
 LARGE_SPRITE = 2_000_000
 """Bytes of thumbnails that are sent where fewer do not hold all pictures."""
@@ -36,7 +33,7 @@ MOST_AT_ONCE, LARGEST_PICTURE = 64, 192
 """Larger pictures that are sent in answer to one question, and their longest side in pixels."""
 
 
-class ImageGrid(View):
+class ImageGrid(SampleMapView):
     """The pictures themselves on a grid, where neighbours have similar activations in one layer.
 
     The activations are mapped to the plane (principal components at once, then t-SNE), and each picture gets
@@ -52,7 +49,8 @@ class ImageGrid(View):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
-        Any trait below, for example ``layer="conv2"`` or ``columns=40``.
+        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        ``layer="conv2"`` or ``columns=40``.
 
     Raises
     ------
@@ -67,26 +65,11 @@ class ImageGrid(View):
     Crouse's version of 2016).
     """
 
-    layer = t.Unicode("").tag(sync=True, parameter=True)
-    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
-
-    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map of a hidden layer becomes a vector: all values, or one value per channel."""
-
-    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
-    """The map that is laid on the grid: t-SNE, or principal component analysis."""
-
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples."""
 
-    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
-    """t-SNE iterations."""
-
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
-
-    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """One seed gives one picture."""
 
     n_samples = t.Int(2000, min=0, max=MOST).tag(sync=True, parameter=True)
     """How many pictures are shown, evenly spread over all; 0 for all, 5,000 at most."""
@@ -99,31 +82,20 @@ class ImageGrid(View):
     """What the frames of the pictures mean: ``"label"``, ``"prediction"``, ``"correct"``, ``"confidence"``, a
     metadata column, or ``"nothing"``."""
 
-    selection = Indices().tag(sync=True)
-    """Row numbers of the selected samples."""
-
     zoom = t.Float(1.0, min=0.5, max=2000.0).tag(sync=True)
     """How large the wall is drawn: 1 shows all of it."""
 
     centre = t.Tuple(t.Float(), t.Float(), default_value=(0.5, 0.5)).tag(sync=True)
     """The place of the wall in the middle of the view: shares of its width and height from the lower left."""
 
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once: layers, columns, names. Not to be set."""
-
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions for the browser, sent again only when they change. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """The pictures shown, small, in one PNG. Not to be set."""
 
     def __init__(
         self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
     ) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("ImageGrid(model, X, y): the pictures X are missing")
-        samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
+        samples = samples_of("ImageGrid(model, X, y)", X, y, max_samples=max_samples, what="pictures")
         self._begin(ModelSpecimen(network, samples), traits)
 
     @classmethod
@@ -161,9 +133,7 @@ class ImageGrid(View):
         TypeError
             If the activations are not real numbers, or a keyword is unknown.
         """
-        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
-        if not arrays:
-            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        arrays = arrays_by_layer(activations)
         samples = Samples.of(X, y, metadata=metadata, class_names=class_names)
         view = cls.__new__(cls)
         view._begin(ArraySpecimen(arrays, samples, predictions), traits)
@@ -177,62 +147,34 @@ class ImageGrid(View):
                 "an image grid shows pictures, and these samples are none: (n, H, W) or (n, H, W, 3) uint8 "
                 "or (n, C, H, W) arrays are. LayerExplorer shows samples of any kind as points."
             )
-        self._specimen: Specimen | None = specimen
+        self._specimen = specimen
         self._neighbours = NeighbourCache()
         self._kept = Kept()
         self._sprite_shown: bytes | None = None
         self._predictions_shown: Predictions | None = None
-        try:
-            layers = [layer.name for layer in specimen.layers()]
-        except ModelError:
-            layers = []  # the model raises in forward: compute() raises it again, and the view shows it
+        layers = known_layers(specimen)
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         traits.setdefault("n_samples", min(2000, len(samples)))
         shown = min(traits["n_samples"] or len(samples), len(samples), MOST)
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
+        traits.setdefault("perplexity", usual_perplexity(shown))
         columns = columns_of(samples, specimen.class_names)
-        View.__init__(
-            self,
+        super().__init__(
             **{"colour_by": next(iter(columns), "prediction"), **traits},
             specimen={
                 "n": len(samples),
                 "most": MOST,
-                "layers": layers,
-                "maps": [x.name for x in specimen.layers() if len(x.shape) > 1 and x.type != "input"]
-                if layers
-                else [],
+                "layers": [x.name for x in layers],
+                "maps": [x.name for x in layers if len(x.shape) > 1 and x.type != "input"],
                 "columns": columns,
                 "names": row_names(samples),
                 "size": list(first.size),
             },
         )
 
-    @t.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        specimen = self._specimen
-        if specimen is None or not proposal.value:
-            return proposal.value
-        try:
-            return specimen.check(proposal.value)
-        except UnknownName as error:
-            raise t.TraitError(str(error)) from error
-        except ModelError:
-            return proposal.value  # no layer is known while the model raises; compute() shows its error
-
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        columns = [*self.specimen.get("columns", {}), *RESERVED[1:], "nothing"]
-        if self.specimen and proposal.value not in columns:
-            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
-        return proposal.value
-
-    @t.validate("selection")
-    def _check_selection(self, proposal: Any) -> np.ndarray:
-        n = self.specimen.get("n")
-        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
-            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
-        return proposal.value
+        return self.known_column(proposal.value, [*RESERVED[1:], "nothing"])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         specimen = self._specimen
@@ -385,9 +327,6 @@ class ImageGrid(View):
         if picture.neighbourhood_hit is not None:
             text += f"; {picture.neighbourhood_hit:.1%} of the pictures around a picture have its label"
         return text
-
-    def shown_network(self) -> Network | None:
-        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
 
     def release(self) -> None:
         self._specimen = self._predictions_shown = self._sprite_shown = None

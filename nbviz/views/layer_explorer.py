@@ -15,7 +15,7 @@ import traitlets as t
 
 from nbviz.core.checkpoints import with_checkpoints
 from nbviz.core.epoch_specimen import EpochSpecimens
-from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.function_layers import FunctionSpecimen
 from nbviz.core.network import Network
@@ -26,15 +26,20 @@ from nbviz.methods.layer_map import LayerMap, layer_map_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.turn import Turner
-from nbviz.views.base import View
 from nbviz.views.columns import RESERVED, columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
-from nbviz.views.points import packed_sprite, single_picture
-from nbviz.views.traits import Indices
+from nbviz.views.sample_map import (
+    SampleMapView,
+    arrays_by_layer,
+    known_layers,
+    samples_of,
+    usual_k,
+    usual_perplexity,
+)
 
 
-class LayerExplorer(View):
+class LayerExplorer(SampleMapView):
     """A scatter of the samples, placed by the activations of one layer.
 
     The principal components are shown at once, then t-SNE refines the map while it is watched.
@@ -57,7 +62,8 @@ class LayerExplorer(View):
         Further layers, computed from the samples and not by the model: each function takes a batch of raw
         samples and returns an array, tensor or sparse matrix, a row for each.
     **traits
-        Any trait below, for example ``layer="conv2"`` or ``perplexity=50``.
+        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        ``layer="conv2"`` or ``perplexity=50``.
 
     Raises
     ------
@@ -78,31 +84,15 @@ class LayerExplorer(View):
     >>> view.neighbourhood_hit  # doctest: +SKIP
     """
 
-    layer = t.Unicode("").tag(sync=True, parameter=True)
-    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
-
     epoch = t.Int(None, allow_none=True).tag(sync=True, parameter=True)
     """Checkpoint whose weights are used; None for the model as it is now. Maps of two epochs are turned so as
     to lie alike."""
 
-    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of hidden
-    layers only: the input and the output are shown with all their values."""
-
-    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
-    """t-SNE, or principal component analysis."""
-
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
 
-    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
-    """t-SNE iterations; a third of them, at most 250, with early exaggeration."""
-
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
-
-    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """One seed gives one map."""
 
     n_samples = t.Int(0, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
@@ -113,17 +103,8 @@ class LayerExplorer(View):
     colour_by = t.Unicode("").tag(sync=True)
     """``"label"``, ``"prediction"``, ``"correct"``, ``"confidence"`` or a metadata column."""
 
-    selection = Indices().tag(sync=True)
-    """Row numbers of the selected samples."""
-
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once: layers, columns, names. Not to be set."""
-
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions for the browser, sent again only when they change. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     def __init__(
         self,
@@ -137,11 +118,9 @@ class LayerExplorer(View):
         **traits: Any,
     ) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("LayerExplorer(model, X, y): the samples X are missing")
+        samples = samples_of("LayerExplorer(model, X, y)", X, y, max_samples=max_samples)
         if checkpoints is not None:
             network = with_checkpoints(network, checkpoints)
-        samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
         if layers is None:
             self._begin(ModelSpecimen(network, samples), traits)
         else:
@@ -185,9 +164,7 @@ class LayerExplorer(View):
             If the activations are not real numbers, ``X`` is Samples with labels and there is ``y`` too, or a
             keyword is unknown.
         """
-        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
-        if not arrays:
-            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        arrays = arrays_by_layer(activations)
         inputs = next(iter(arrays.values())) if X is None else X
         samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
         view = cls.__new__(cls)
@@ -195,26 +172,22 @@ class LayerExplorer(View):
         return view
 
     def _begin(self, specimen: Specimen, traits: dict[str, Any], pictures: bool = True) -> None:
-        self._specimen: Specimen | None = specimen
+        self._specimen = specimen
         self._epochs: EpochSpecimens | None = EpochSpecimens(specimen)
         self._turn = Turner()
         self._neighbours = NeighbourCache()
         self._sprite_is_due = pictures
         self._predictions_shown: Predictions | None = None
         samples = specimen.samples
-        try:
-            layers = specimen.layers()
-        except ModelError:
-            layers = []  # the model raises in forward: compute() raises it again, and the view shows it
+        layers = known_layers(specimen)
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
-        traits.setdefault("k", max(1, min(6, shown - 1)))
+        traits.setdefault("perplexity", usual_perplexity(shown))
+        traits.setdefault("k", usual_k(shown))
         columns = columns_of(samples, specimen.class_names)
         network = specimen.network if isinstance(specimen, ModelSpecimen) else None
-        View.__init__(
-            self,
+        super().__init__(
             **{"colour_by": next(iter(columns), "prediction"), **traits},
             specimen={
                 "n": len(samples),
@@ -231,18 +204,6 @@ class LayerExplorer(View):
 
     # traitlets rolls back a message from the browser for a TraitError only.
 
-    @t.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        specimen = self._specimen
-        if specimen is None or not proposal.value:
-            return proposal.value
-        try:
-            return specimen.check(proposal.value)
-        except UnknownName as error:
-            raise t.TraitError(str(error)) from error
-        except ModelError:
-            return proposal.value  # no layer is known while the model raises; compute() shows its error
-
     @t.validate("epoch")
     def _check_epoch(self, proposal: Any) -> int | None:
         known = self.specimen.get("epochs")
@@ -256,18 +217,7 @@ class LayerExplorer(View):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        columns = [*self.specimen.get("columns", {}), *RESERVED[1:]]
-        if self.specimen and proposal.value not in columns:
-            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
-        return proposal.value
-
-    @t.validate("selection")
-    def _check_selection(self, proposal: Any) -> np.ndarray:
-        rows = proposal.value
-        n = self.specimen.get("n")
-        if n is not None and len(rows) and rows[-1] >= n:
-            raise t.TraitError(f"selection holds row {rows[-1]}, but there are {n} samples")
-        return rows
+        return self.known_column(proposal.value, RESERVED[1:])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         if self._epochs is None:
@@ -290,14 +240,8 @@ class LayerExplorer(View):
                 yield type(event)(self._turn(replace(event.value, epoch=params.epoch)))
             else:
                 yield event
-            if self._sprite_is_due and isinstance(event, Preview):
-                self._send_sprite()
-
-    def _send_sprite(self) -> None:
-        """Thumbnails follow the first picture; it does not wait for them."""
-        self._sprite_is_due = False
-        if self._specimen is not None:
-            self.publish(thumbnails=packed_sprite(self._specimen.samples))
+            if isinstance(event, Preview):
+                self.send_sprite(specimen.samples)
 
     def encode(self, value: LayerMap) -> Frame:
         if self._specimen is not None and value.predictions is not self._predictions_shown:
@@ -308,10 +252,8 @@ class LayerExplorer(View):
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
-        if content.get("type") == "picture" and self._specimen is not None:
-            found = single_picture(self._specimen.samples, int(content["row"]))
-            if found is not None:
-                self.send(found[0], buffers=found[1])
+        if self._specimen is not None:
+            self.answer_picture(content, self._specimen.samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

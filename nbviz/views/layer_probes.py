@@ -27,6 +27,7 @@ from nbviz.views.base import View
 from nbviz.views.frames import Frame
 from nbviz.views.layer_probes_frame import encode_table, table_in_words
 from nbviz.views.layer_probes_labels import LABEL, labels_of, same_classes, with_columns
+from nbviz.views.sample_map import arrays_by_layer, usual_k
 
 MOST_LAYERS = 14
 """Of a network with more layers so many, evenly spread, are shown at first."""
@@ -171,9 +172,7 @@ class LayerProbes(View):
         TypeError, ValueError
             If there are no activations, or lengths differ; and as for the view itself.
         """
-        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
-        if not arrays:
-            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        arrays = arrays_by_layer(activations)
         samples = with_columns(next(iter(arrays.values())), y, columns)
         before = None if baseline is None else ArraySpecimen(baseline, samples)
         view = cls.__new__(cls)
@@ -191,7 +190,7 @@ class LayerProbes(View):
         self._labels = labels_of(samples)
         self._left_out: tuple[str, ...] = ()
         shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
-        traits.setdefault("k", max(1, min(6, shown - 1)))
+        traits.setdefault("k", usual_k(shown))
         for name in ("groups", "shuffle_by"):
             if traits.get(name) and traits[name] not in self._labels:
                 raise unknown_name("column", traits[name], self._labels)

@@ -15,7 +15,6 @@ from PIL import Image
 from nbviz.core.errors import UnknownName
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
-from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
@@ -26,6 +25,7 @@ from nbviz.views.live_placement_frame import PlacementPicture, class_name, encod
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.pixels import Pixels
 from nbviz.views.points import packed_sprite
+from nbviz.views.sample_map import samples_of, usual_k, usual_perplexity
 
 
 class LivePlacement(View):
@@ -118,9 +118,7 @@ class LivePlacement(View):
 
     def __init__(self, model: Any, X: Any = None, y: Any = None, **traits: Any) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("LivePlacement(model, X, y): the samples X are missing")
-        samples = Samples.of(X, y)
+        samples = samples_of("LivePlacement(model, X, y)", X, y)
         reads_text = isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str)
         self._sheet = None if reads_text else Sheet.of(samples)
         self._recorded: ModelSpecimen | None = ModelSpecimen(network, samples)
@@ -130,8 +128,8 @@ class LivePlacement(View):
         layers = self._recorded.layers()
         traits["layer"] = self._recorded.check(traits.get("layer") or self._recorded.default_layer())
         shown = min(traits.get("n_samples", 2000) or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
-        traits.setdefault("k", max(1, min(6, shown - 1)))
+        traits.setdefault("perplexity", usual_perplexity(shown))
+        traits.setdefault("k", usual_k(shown))
         traits.setdefault("reduce", "mean" if reads_text else "flatten")
         sheet = self._sheet
         if sheet is not None:

@@ -21,7 +21,6 @@ from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.methods.recorded_pair import recorded_pair_steps
-from nbviz.views.base import View
 from nbviz.views.columns import columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.map_comparison_frames import (
@@ -38,13 +37,13 @@ from nbviz.views.map_comparison_sides import (
     side_names,
     titles_of,
 )
-from nbviz.views.points import packed_sprite, single_picture
+from nbviz.views.sample_map import SampleMapView, samples_of, usual_k, usual_perplexity
 from nbviz.views.traits import Indices
 
 PRESERVATION = "preservation"
 
 
-class MapComparison(View):
+class MapComparison(SampleMapView):
     """Two linked maps of the same samples, and for every sample how many of its nearest neighbours it kept.
 
     ``MapComparison(net, X, y, layer="conv1", right_layer="fc1")`` compares two layers,
@@ -60,7 +59,8 @@ class MapComparison(View):
     right : torch.nn.Module or Network, optional
         What is shown on the right; by default the same model. It gets the same ``X``.
     **traits
-        Any trait below, for example ``layer="conv2"`` or ``k=20``.
+        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        ``layer="conv2"`` or ``k=20``.
 
     Raises
     ------
@@ -96,23 +96,11 @@ class MapComparison(View):
     match = t.Bool(True).tag(sync=True, parameter=True)
     """Whether the right map starts from the left one, so that they can be compared by eye."""
 
-    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map of a hidden layer becomes a vector: all values, or one value per channel."""
-
-    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
-    """t-SNE, or principal component analysis."""
-
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples."""
 
-    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
-    """t-SNE iterations."""
-
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
-
-    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """One seed gives one picture."""
 
     n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
@@ -123,21 +111,13 @@ class MapComparison(View):
     selection = Indices().tag(sync=True)
     """Row numbers of the selected samples. Of a single one the neighbours are shown."""
 
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once: layers, epochs, columns, names. Not to be set."""
-
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions of both sides for the browser. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     def __init__(self, left: Any, X: Any = None, y: Any = None, *, right: Any = None, **traits: Any) -> None:
         network = Network.of(left)
         other = network if right is None else Network.of(right)
-        if X is None:
-            raise TypeError("MapComparison(left, X, y): the samples X are missing")
-        samples = Samples.of(X, y)
+        samples = samples_of("MapComparison(left, X, y)", X, y)
         sides = (EpochSpecimens(ModelSpecimen(network, samples)),) * 2
         if other is not network:
             sides = (sides[0], EpochSpecimens(ModelSpecimen(other, samples)))
@@ -217,13 +197,12 @@ class MapComparison(View):
         choose_sides(sides, traits)
         traits.setdefault("n_samples", min(1000, len(samples)))
         shown = min(traits["n_samples"] or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
-        traits.setdefault("k", max(1, min(10, shown - 1)))
+        traits.setdefault("perplexity", usual_perplexity(shown))
+        traits.setdefault("k", usual_k(shown, 10))
         columns = columns_of(samples, left.now.class_names)
         if PRESERVATION in columns:
             columns[f"{PRESERVATION} (metadata)"] = columns.pop(PRESERVATION)
-        View.__init__(
-            self,
+        super().__init__(
             **{"colour_by": next(iter(columns), PRESERVATION), **traits},
             specimen={
                 "n": len(samples),
@@ -256,17 +235,7 @@ class MapComparison(View):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        columns = [*self.specimen.get("columns", {}), "prediction", PRESERVATION]
-        if self.specimen and proposal.value not in columns:
-            raise t.TraitError(str(unknown_name("column", proposal.value, columns)))
-        return proposal.value
-
-    @t.validate("selection")
-    def _check_selection(self, proposal: Any) -> np.ndarray:
-        n = self.specimen.get("n")
-        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
-            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
-        return proposal.value
+        return self.known_column(proposal.value, ["prediction", PRESERVATION])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         sides = self._sides
@@ -284,7 +253,7 @@ class MapComparison(View):
             elif isinstance(event, Preview):
                 look, maps = event.value
                 yield Preview(ComparisonPicture(look, maps, titles))
-                self._send_sprite(samples)
+                self.send_sprite(samples)
             else:
                 yield event
         left, right = pair
@@ -312,13 +281,7 @@ class MapComparison(View):
                 yield event
                 continue
             yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
-            self._send_sprite(samples)
-
-    def _send_sprite(self, samples: Samples) -> None:
-        """Thumbnails follow the first picture; it does not wait for them."""
-        if self._sprite_is_due:
-            self._sprite_is_due = False
-            self.publish(thumbnails=packed_sprite(samples))
+            self.send_sprite(samples)
 
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
@@ -330,10 +293,8 @@ class MapComparison(View):
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
-        if content.get("type") == "picture" and self._sides is not None:
-            found = single_picture(self._sides[0].now.samples, int(content["row"]))
-            if found is not None:
-                self.send(found[0], buffers=found[1])
+        if self._sides is not None:
+            self.answer_picture(content, self._sides[0].now.samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

@@ -32,6 +32,7 @@ from nbviz.views.base import View
 from nbviz.views.columns import columns_of, row_names
 from nbviz.views.frames import Frame
 from nbviz.views.points import packed_sprite, quantise
+from nbviz.views.sample_map import known_rows, samples_of, usual_k, usual_perplexity
 from nbviz.views.traits import Indices
 
 
@@ -128,9 +129,7 @@ class NeuronExplorer(View):
 
     def __init__(self, model: Any, X: Any = None, y: Any = None, **traits: Any) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("NeuronExplorer(model, X, y): the samples X are missing")
-        samples = Samples.of(X, y)
+        samples = samples_of("NeuronExplorer(model, X, y)", X, y)
         specimen = ModelSpecimen(network, samples)
         layers = [layer for layer in specimen.layers() if layer.module and len(layer.shape) in (1, 3)]
         if not layers:
@@ -165,10 +164,7 @@ class NeuronExplorer(View):
 
     @t.validate("selection")
     def _check_selection(self, proposal: Any) -> np.ndarray:
-        n = self.specimen.get("n")
-        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
-            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
-        return proposal.value
+        return known_rows(proposal.value, self.specimen.get("n"))
 
     @t.observe("layer")
     def _forget(self, _change: Any) -> None:
@@ -190,9 +186,9 @@ class NeuronExplorer(View):
         if not self._has_sent_sprite:
             self._send_sprite(samples)
         what = (params.layer, reduce, rows.tobytes(), specimen.network.version)
-        perplexity = float(max(1, min(30, (len(rows) - 1) // 3)))
+        perplexity = usual_perplexity(len(rows))
         options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
-        points = project_steps(array, shown, k=max(1, min(6, len(rows) - 1)), cache=self._cache, **options)
+        points = project_steps(array, shown, k=usual_k(len(rows)), cache=self._cache, **options)
         points = self._kept.steps("samples", (*what, params.iterations, params.seed), points)
         units = neuron_projection_steps(array, method=params.method, seed=params.seed)
         units = self._kept.steps("units", (*what, params.method, params.seed), units)

@@ -5,14 +5,13 @@ The other half is js/src/views/outlier_explorer.ts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.errors import ModelError, UnknownName
+from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
@@ -26,16 +25,15 @@ from nbviz.methods.outlier_map import SPACES, OutlierMap, exact_report, outlier_
 from nbviz.methods.shared_classes import SharedClasses, shared_classes
 from nbviz.methods.visual_outliers import ErrorOverlap
 from nbviz.methods.worst_first import KEYS
-from nbviz.views.base import View
 from nbviz.views.columns import row_names
 from nbviz.views.frames import Frame
 from nbviz.views.outlier_frames import class_columns, frame_of
-from nbviz.views.points import packed_sprite
 from nbviz.views.resumable import Resumable
+from nbviz.views.sample_map import SampleMapView, arrays_by_layer, samples_of, usual_k, usual_perplexity
 from nbviz.views.traits import Indices
 
 
-class OutlierExplorer(View):
+class OutlierExplorer(SampleMapView):
     """The map of a layer beside a list of its samples, worst first.
 
     An outlier is a sample with few neighbours of its own class. A table counts how many of the outliers the
@@ -50,7 +48,8 @@ class OutlierExplorer(View):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
-        Any trait below, for example ``layer="conv2"`` or ``sort_by="hit"``.
+        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        ``layer="conv2"`` or ``sort_by="hit"``.
 
     Raises
     ------
@@ -66,23 +65,8 @@ class OutlierExplorer(View):
     nearest neighbours: Espadoto, Rodrigues, Hirata, Telea 2021.
     """
 
-    layer = t.Unicode("").tag(sync=True, parameter=True)
-    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
-
-    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
-    """How a feature map becomes a vector: all values, or the largest or the mean of each channel."""
-
-    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
-    """t-SNE, or principal component analysis."""
-
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
-
-    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
-    """t-SNE iterations."""
-
-    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
-    """One seed gives one map."""
 
     n_samples = t.Int(0, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
@@ -117,22 +101,14 @@ class OutlierExplorer(View):
     height = t.Int(560, min=200, max=2000).tag(sync=True)
     """Height of the map and the list, pixels."""
 
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once: layers, names. Not to be set."""
-
     columns_sent = t.Dict().tag(sync=True, echo_update=False)
     """Labels and predictions for the browser. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     def __init__(
         self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
     ) -> None:
         network = Network.of(model)
-        if X is None:
-            raise TypeError("OutlierExplorer(model, X, y): the samples X are missing")
-        samples = Samples.of(X, y, **({} if max_samples is None else {"max_samples": max_samples}))
+        samples = samples_of("OutlierExplorer(model, X, y)", X, y, max_samples=max_samples)
         self._begin(ModelSpecimen(network, samples), traits)
 
     @classmethod
@@ -171,9 +147,7 @@ class OutlierExplorer(View):
         TypeError
             If the activations are not real numbers, or a keyword is unknown.
         """
-        arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
-        if not arrays:
-            raise ValueError("there are no activations: pass a mapping of layer name to array")
+        arrays = arrays_by_layer(activations)
         inputs = next(iter(arrays.values())) if X is None else X
         samples = Samples.of(inputs, y, class_names=class_names)
         view = cls.__new__(cls)
@@ -190,7 +164,7 @@ class OutlierExplorer(View):
         *,
         pictures: bool = True,
     ) -> None:
-        self._specimen: Specimen | None = specimen
+        self._specimen = specimen
         self._classes: SharedClasses | None = None
         self._losses, self._loss_unit = losses, unit
         self._neighbours, self._map = NeighbourCache(), Resumable()
@@ -206,15 +180,14 @@ class OutlierExplorer(View):
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", float(max(1, min(30, (shown - 1) // 3))))
-        traits.setdefault("k", max(1, min(6, shown - 1)))
+        traits.setdefault("perplexity", usual_perplexity(shown))
+        traits.setdefault("k", usual_k(shown))
         traits.setdefault("most_hit", min(2, max(0, traits["k"] - 1)))
         columns: dict[str, Any] = {}
         network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         if self._classes is not None:
             columns, self._codes = class_columns(self._classes)
-        View.__init__(
-            self,
+        super().__init__(
             **traits,
             specimen={
                 "n": len(samples),
@@ -223,27 +196,6 @@ class OutlierExplorer(View):
             },
             columns_sent=columns,
         )
-
-    # traitlets rolls back a message from the browser for a TraitError only.
-
-    @t.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        specimen = self._specimen
-        if specimen is None or not proposal.value:
-            return proposal.value
-        try:
-            return specimen.check(proposal.value)
-        except UnknownName as error:
-            raise t.TraitError(str(error)) from error
-        except ModelError:
-            return proposal.value  # no layer is known while the model raises; compute() shows its error
-
-    @t.validate("selection")
-    def _check_selection(self, proposal: Any) -> np.ndarray:
-        n = self.specimen.get("n")
-        if n is not None and len(proposal.value) and proposal.value[-1] >= n:
-            raise t.TraitError(f"selection holds row {proposal.value[-1]}, but there are {n} samples")
-        return proposal.value
 
     @t.validate("sample")
     def _check_sample(self, proposal: Any) -> int | None:
@@ -274,7 +226,7 @@ class OutlierExplorer(View):
         maps = self._map.steps(
             key,
             lambda: layer_map_steps(
-                specimen, params.layer, k=max(1, min(6, shown - 1)), cache=self._neighbours, **options
+                specimen, params.layer, k=usual_k(shown), cache=self._neighbours, **options
             ),
         )
         for event in outlier_map_steps(
@@ -292,9 +244,8 @@ class OutlierExplorer(View):
             cache=self._neighbours,
         ):
             yield event
-            if self._sprite_is_due and isinstance(event, Preview):
-                self._sprite_is_due = False
-                self.publish(thumbnails=packed_sprite(specimen.samples))
+            if isinstance(event, Preview):
+                self.send_sprite(specimen.samples)
 
     def encode(self, value: OutlierMap) -> Frame:
         known = value.map.predictions
@@ -387,9 +338,6 @@ class OutlierExplorer(View):
         )
         overlap = report.outliers.overlap
         return text if overlap is None else f"{text}. {overlap.words()}"
-
-    def shown_network(self) -> Network | None:
-        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
 
     def release(self) -> None:
         self._specimen = self._classes = self._losses = self._columns_of = None
