@@ -75,9 +75,10 @@ kernel:
 packaging:
 	$(BIN)/python -m pytest tests/packaging
 
-# Two pages at a time, since a browser test mostly waits; what measures time then runs alone.
+# Three pages at a time, since a browser test mostly waits, and one thread for each kernel, as for the unit tests;
+# what measures time then runs alone.
 browser:
-	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile -m "not timing"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -n 3 --dist loadfile -m "not timing"
 	$(BIN)/python -m pytest tests/browser -m timing
 
 clean:

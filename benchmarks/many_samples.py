@@ -5,9 +5,9 @@ Run ``python benchmarks/many_samples.py`` (70,000 samples x 50 features, 5 to 15
 pixels, run through the shipped MNIST network to its last hidden layer and reduced to 50 dimensions by PCA.
 
 openTSNE gets the same neighbours (its own search is approximate, ours exact; both are printed), perplexity
-30, 750 iterations of which 250 exaggerated 12 times, PCA start, all cores. Compared is the optimisation alone:
-affinities and 750 iterations. Ours is timed with all its previews, but without the map of landmarks, which
-comes before and is printed by itself.
+30, 750 iterations of which 250 exaggerated 12 times, PCA start, all cores. Compared is the optimisation
+alone: affinities and 750 iterations. Ours is timed with all its previews, but without the map of landmarks,
+which comes before and is printed by itself.
 
 Exits with 1 if the first real map takes longer than 5 s, or our optimisation more than 1.1 times openTSNE's.
 """
