@@ -36,6 +36,25 @@ export function valueText(column: Column | undefined, row: number): string {
   return Number.isNaN(value) ? "" : Number(value.toPrecision(3)).toString();
 }
 
+export function sampleName(names: string[] | null | undefined, row: number): string {
+  return names?.[row] ?? `sample ${row}`;
+}
+
+/** What the columns say of a row, a line each. */
+export function valueLines(columns: Record<string, Column>, row: number): string[] {
+  return Object.entries(columns).map(([name, column]) => `${name}: ${valueText(column, row)}`);
+}
+
+/** The same with the answer of a network: its confidence behind its prediction. */
+export function answerLines(columns: Record<string, Column>, row: number): string[] {
+  const confidence = valueText(columns.confidence, row);
+  const sure = confidence ? ` (${(100 * Number(confidence)).toFixed(0)} %)` : "";
+  const told = Object.entries(columns).filter(([name]) => name !== "confidence" && name !== "correct");
+  return told.map(
+    ([name, column]) => `${name}: ${valueText(column, row)}${name === "prediction" ? sure : ""}`,
+  );
+}
+
 export interface Coloured {
   colours: Uint32Array;
   shapes: Uint8Array | null;

@@ -34,6 +34,11 @@ export function choices(values: string[], none?: string): { value: string; label
   return none === undefined ? named : [{ value: "", label: none }, ...named];
 }
 
+/** Options by value and name. */
+export function options(pairs: [string, string][]): { value: string; label: string }[] {
+  return pairs.map(([value, label]) => ({ value, label }));
+}
+
 /** The controls that there are now. */
 export function present(controls: (Control | false | null | undefined)[]): Control[] {
   return controls.filter(Boolean) as Control[];

@@ -1,5 +1,4 @@
 // The frame around every picture: controls above, picture in the middle, status below, in the page's theme.
-import type { AnyModel } from "@anywidget/types";
 import { type ComponentChild, h, render } from "preact";
 import { type Channel, createChannel, type Frame, type Link } from "../channel";
 import { type Control, Controls } from "./controls";
@@ -7,9 +6,7 @@ import { savePicture } from "./save_picture";
 import css from "./shell.css";
 import { type Fact, StatusBar } from "./status";
 import { addStyle, type Theme, watchTheme } from "./theme";
-
-// biome-ignore lint/suspicious/noExplicitAny: a model's traits differ from view to view
-type Model = AnyModel<any>;
+import type { Model } from "./view";
 
 export interface ShellOptions {
   /** What the picture is, for a screen reader. */

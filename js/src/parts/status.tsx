@@ -8,6 +8,9 @@ export interface Fact {
   tip?: string;
 }
 
+/** A share, in words. */
+export const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
 export interface Status {
   status: string;
   progress: { done?: number; total?: number; what?: string };

@@ -1,8 +1,8 @@
 // A text to be typed over. Every keystroke asks for a new picture; the newest wins.
-import type { AnyModel } from "@anywidget/types";
 import type { Control } from "./controls";
 import css from "./textbox.css";
 import { addStyle } from "./theme";
+import type { Model } from "./view";
 
 export function createTextBox(
   label: string,
@@ -30,8 +30,7 @@ export function createTextBox(
 /** The text that a network reads, in a box above the picture that a button opens: the trait `text`. */
 export function createTextEditor(
   { root, stage }: { root: HTMLElement; stage: HTMLElement },
-  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-  model: AnyModel<any>,
+  model: Model,
   signal: AbortSignal,
   onText: (text: string) => void,
 ) {

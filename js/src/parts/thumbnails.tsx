@@ -38,6 +38,16 @@ export function readSprite(packed: any, count: number, signal: AbortSignal): Spr
   };
 }
 
+/** A single picture, as Python answers the message "picture". */
+export function readPicture(
+  message: Record<string, unknown>,
+  buffers: DataView[],
+  signal: AbortSignal,
+): Sprite {
+  const [tileWidth, tileHeight] = [Number(message.width), Number(message.height)];
+  return { url: spriteUrl(buffers[0], signal), columns: 1, count: 1, tileWidth, tileHeight };
+}
+
 /** The CSS that shows tile `index` with its longer side `size` CSS pixels long. */
 export function tileStyle(sprite: Sprite, index: number, size: number): Record<string, string> {
   const zoom = size / Math.max(sprite.tileWidth, sprite.tileHeight);

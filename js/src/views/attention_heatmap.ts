@@ -1,6 +1,5 @@
 // Attention as a matrix: who looks at what, in every head, and what changes when the look is changed.
 // The other half is nbviz/views/attention_heatmap.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { VIRIDIS } from "../parts/colours";
@@ -8,6 +7,7 @@ import { legendCss } from "../parts/legend";
 import { createShell } from "../parts/shell";
 import { createTextBox } from "../parts/textbox";
 import { addStyle } from "../parts/theme";
+import { defineView, type Model, onChange } from "../parts/view";
 import { arcAt, arcBox, drawArcs, MOST_TOKENS } from "./attention_heatmap/arcs";
 import {
   isChanged,
@@ -32,8 +32,7 @@ import { Side } from "./attention_heatmap/side";
 import css from "./attention_heatmap/style.css";
 import { createTip, type Place, spokenOf, tipOf } from "./attention_heatmap/words";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let matrix: Matrix | null = null;
   let picture: HTMLCanvasElement | null = null; // drawn anew when matrix or scale change
   const chosen = { drawing: "matrix", scale: "largest", sort: "" }; // of this page alone
@@ -128,7 +127,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     text.box.className = "nbviz-attention-text";
     text.box.rows = String(model.get("text")).length > 120 ? 3 : 1;
     root.insertBefore(text.box, stage.parentElement);
-    model.on("change:text", () => text.set(String(model.get("text"))));
+    onChange(model, signal, { text: () => text.set(String(model.get("text"))) });
   }
 
   function state(): MatrixState | null {
@@ -276,24 +275,16 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   const resized = new ResizeObserver(() => redraw());
   resized.observe(stage);
-  const listeners: [string, () => void][] = [
-    ["change:row", redraw],
-    ["change:column", redraw],
-    ["change:overview", redraw],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    row: redraw,
+    column: redraw,
+    overview: redraw,
+  });
   signal.addEventListener("abort", () => {
     resized.disconnect();
     cancelAnimationFrame(frame);
-    for (const [event, listener] of listeners) model.off(event, listener);
   });
   redraw();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

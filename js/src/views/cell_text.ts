@@ -1,6 +1,5 @@
 // The text, each character on the colour of one cell's state, and which cells follow what is known about it.
 // The other half is nbviz/views/cell_text.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import { divergingRamp, type Ramp, toCss } from "../parts/colours";
 import { legendCss } from "../parts/legend";
@@ -10,14 +9,14 @@ import { createTextEditor } from "../parts/textbox";
 import { addStyle, cssColours } from "../parts/theme";
 import { createLive, createTip } from "../parts/tip";
 import { type Track, toGlobal, toShown, valueAt } from "../parts/track";
+import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, factsOf, LIMITS } from "./cell_text/controls";
 import { type Scores, scoresOf, type TextSpecimen, trackOf } from "./cell_text/meta";
 import { createPage, type PageState } from "./cell_text/page";
 import { Side } from "./cell_text/side";
 import css from "./cell_text/style.css";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let shown: Track | null = null;
   let scores: Scores | null = null;
   let sides = 0;
@@ -185,14 +184,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     draw();
     if (shown && drawn() >= 0) say(`cell ${model.get("cell")}`);
   };
-  model.on("change:height", onHeight);
-  model.on("change:cell", onCell);
-  model.on("change:track", readTrack);
+  onChange(model, signal, { height: onHeight, cell: onCell, track: readTrack });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(sides);
-    model.off("change:height", onHeight);
-    model.off("change:cell", onCell);
-    model.off("change:track", readTrack);
   });
   readTrack();
 }
@@ -209,10 +203,4 @@ function textRamp(dark: boolean, isSigned: boolean): Ramp {
   });
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

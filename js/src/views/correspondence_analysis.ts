@@ -1,6 +1,5 @@
 // Mark the same part on several pictures, and see whether hiding it changes the layers in the same way.
 // The other half is nbviz/views/correspondence_analysis.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { render as draw, h } from "preact";
 import { type BoxBoard, createBoxBoard } from "../parts/box_board";
 import { type DrawnBox, equalBoxes, freeName, type Part, withBox } from "../parts/boxes";
@@ -10,6 +9,7 @@ import { PickList, pickListCss } from "../parts/pick_list";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { spriteUrl } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { Caption } from "./correspondence_analysis/caption";
 import { Chips } from "./correspondence_analysis/chips";
 import { controlsOf, factsOf } from "./correspondence_analysis/controls";
@@ -17,8 +17,7 @@ import { type Item, LIMITS, type Meta, type Specimen } from "./correspondence_an
 import css from "./correspondence_analysis/style.css";
 import { DeltaTable } from "./correspondence_analysis/table";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: Meta | null = null;
   let parts: Part[] = model.get("parts") ?? [];
   let items: Item[] = [];
@@ -313,28 +312,20 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const listeners: [string, () => void][] = [
-    ["change:pictures", buildTiles],
-    ["change:parts", follow],
-    ["change:part", () => redraw()],
-    ["change:rows", () => redraw()],
-    ["change:layers", () => renderBelow()],
-    ["change:specimen", () => redraw()],
-    ["change:height", fitTiles],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    pictures: buildTiles,
+    parts: follow,
+    part: () => redraw(),
+    rows: () => redraw(),
+    layers: () => renderBelow(),
+    specimen: () => redraw(),
+    height: fitTiles,
+  });
   signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
     tiles.abort();
     for (const host of [chips, ...boards.map(({ caption }) => caption)]) draw(null, host);
   });
   buildTiles();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,17 +1,24 @@
 // How the map of a layer's activations changes over epochs, or from layer to layer.
 // The other half is nbviz/views/evolution_explorer.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
 import { toCss } from "../parts/colours";
-import { type Coloured, type Column, colourColumn, readColumns, valueText } from "../parts/columns";
+import {
+  type Coloured,
+  type Column,
+  colourColumn,
+  readColumns,
+  sampleName,
+  valueLines,
+} from "../parts/columns";
 import { Curves, curveColours, curvesCss } from "../parts/curves";
 import { Legend, legendCss } from "../parts/legend";
 import { createScatter } from "../parts/scatter";
-import { combine, type How } from "../parts/selection";
+import { combine, type How, packRows, readRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
   controlsOf,
@@ -26,8 +33,7 @@ import css from "./evolution_explorer/style.css";
 
 const FRAMES_PER_SECOND = 0.8;
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: EvolutionMeta | null = null;
   let frames: Float32Array = new Float32Array(0);
   let rows: Int32Array = new Int32Array(0);
@@ -103,8 +109,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function describe(point: number): string[] {
     const row = rows[point];
-    const named = specimen().names?.[row] ?? `sample ${row}`;
-    return [named, ...Object.entries(columns).map(([name, column]) => `${name}: ${valueText(column, row)}`)];
+    return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
   function show(frame: Frame): void {
@@ -126,13 +131,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   /** Points of the selected rows. */
   function pointsOf(selected: DataView | ArrayLike<number>): Int32Array {
-    const list =
-      selected instanceof DataView
-        ? new Int32Array(
-            selected.buffer.slice(selected.byteOffset, selected.byteOffset + selected.byteLength),
-          )
-        : Int32Array.from(selected ?? []);
-    const wanted = new Set(list);
+    const wanted = new Set(readRows(selected));
     return Int32Array.from([...rows.keys()].filter((point) => wanted.has(rows[point])));
   }
 
@@ -140,7 +139,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const chosen = Int32Array.from(points, (point) => rows[point]);
     const before = Int32Array.from(pointsOf(model.get("selection")), (point) => rows[point]);
     const next = combine(before, chosen, how);
-    shell.channel.assign({ selection: new DataView(next.buffer, next.byteOffset, next.byteLength) });
+    shell.channel.assign({ selection: packRows(next) });
     scatter.setSelection(pointsOf(next));
     scatter.setLines(lines);
   }
@@ -275,15 +274,9 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   const onSprite = () => {
-    const value = model.get("thumbnails");
-    if (!value?.png) return;
-    sprite = {
-      url: spriteUrl(value.png, signal),
-      columns: value.columns,
-      count: specimen().n,
-      tileWidth: value.width,
-      tileHeight: value.height,
-    };
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
   };
   const onFrameShown = () => {
     const value = Number(model.get("frame_shown"));
@@ -293,26 +286,18 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     scatter.setSelection(pointsOf(model.get("selection")));
     scatter.setLines(lines);
   };
-  const listeners: [string, () => void][] = [
-    ["change:thumbnails", onSprite],
-    ["change:frame_shown", onFrameShown],
-    ["change:selection", onSelection],
-    ["change:show_trails", draw],
-    ["change:specimen", recolour],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    thumbnails: onSprite,
+    frame_shown: onFrameShown,
+    selection: onSelection,
+    show_trails: draw,
+    specimen: recolour,
+  });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(playing);
-    for (const [event, listener] of listeners) model.off(event, listener);
     for (const host of [player, charts, card]) renderNode(null, host);
   });
   onSprite();
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

@@ -1,6 +1,5 @@
 // How often each gate of a recurrent network is closed and how often open: a point for each cell.
 // The other half is nbviz/views/gate_saturation.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import { classPalette, toCss } from "../parts/colours";
 import type { Control } from "../parts/controls";
@@ -10,6 +9,7 @@ import type { Fact } from "../parts/status";
 import tableCss from "../parts/table.css";
 import { addStyle, cssColours } from "../parts/theme";
 import { createLive, createTip } from "../parts/tip";
+import { defineView, type Model, onChange } from "../parts/view";
 import { type GateMeta, nameOf, type Panel, panelsOf, percent } from "./gate_saturation/meta";
 import type { PlotsState, Spot } from "./gate_saturation/panels";
 import { createPlots } from "./gate_saturation/plots";
@@ -24,8 +24,7 @@ const LIMITS =
 
 const SAME = 0.004; // points as near as this cannot be told apart
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: GateMeta | null = null;
   let panels: Panel[] = [];
   const pinned = (): number[] => model.get("pinned") ?? [];
@@ -165,19 +164,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     draw();
     shell.refresh();
   };
-  model.on("change:pinned", onPinned);
-  model.on("change:height", plots.redraw);
-  signal.addEventListener("abort", () => {
-    model.off("change:pinned", onPinned);
-    model.off("change:height", plots.redraw);
-  });
+  onChange(model, signal, { pinned: onPinned, height: plots.redraw });
   draw();
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

@@ -1,6 +1,5 @@
 // Hidden states of a recurrent network: brush tokens, see which cells carry them, find where else they do.
 // The other half is nbviz/views/hidden_states.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { legendCss } from "../parts/legend";
@@ -10,6 +9,7 @@ import { createTextEditor } from "../parts/textbox";
 import { addStyle } from "../parts/theme";
 import { createLive, createTip } from "../parts/tip";
 import { cellName, snapped, toGlobal, toShown, valueAt } from "../parts/track";
+import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, factsOf, LIMITS } from "./hidden_states/controls";
 import { keyed } from "./hidden_states/keys";
 import { plotColours } from "./hidden_states/marks";
@@ -21,8 +21,7 @@ import { Side } from "./hidden_states/side";
 import { type Annotation, paletteOf } from "./hidden_states/strips";
 import css from "./hidden_states/style.css";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: HiddenMeta | null = null;
   let arrays: Frame["arrays"] = [];
   let track: HiddenTrack | null = null;
@@ -281,19 +280,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     shell.side.style.maxHeight = `${model.get("height")}px`;
   };
   onHeight();
-  model.on("change:height", onHeight);
-  model.on("change:track", readTrack);
-  signal.addEventListener("abort", () => {
-    model.off("change:height", onHeight);
-    model.off("change:track", readTrack);
-  });
+  onChange(model, signal, { height: onHeight, track: readTrack });
   readTrack();
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

@@ -1,23 +1,25 @@
 // A wall of pictures, alike ones side by side. The other half is nbviz/views/image_grid.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
 import { toCss, VIRIDIS } from "../parts/colours";
 import {
+  answerLines,
   type Coloured,
   type Column,
   colourColumn,
   countClasses,
   readColumns,
+  sampleName,
   valueText,
 } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import scatterCss from "../parts/scatter.css";
-import { combine, type How, packRows, readRows } from "../parts/selection";
+import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readSprite, type Sprite, Strip, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { Board } from "./image_grid/board";
 import { controlsOf, factsOf, type GridMeta, type GridSpecimen, LIMITS } from "./image_grid/controls";
 import { Sheets } from "./image_grid/sheets";
@@ -26,8 +28,7 @@ import css from "./image_grid/style.css";
 const STRIP = 60;
 const SEND_AFTER = 150; // milliseconds of rest after which zoom and centre are told to Python
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: GridMeta | null = null;
   let rows: Int32Array = new Int32Array(0); // samples in their cells
   let cells: ArrayLike<number> = [];
@@ -116,14 +117,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
 
   function describe(row: number): string[] {
-    const lines = [specimen().names?.[row] ?? `sample ${row}`];
-    const confidence = valueText(columns.confidence, row);
-    for (const [name, column] of Object.entries(columns)) {
-      if (name === "confidence" || name === "correct") continue;
-      const sure = name === "prediction" && confidence ? ` (${(100 * Number(confidence)).toFixed(0)} %)` : "";
-      lines.push(`${name}: ${valueText(column, row)}${sure}`);
-    }
-    return lines;
+    return [sampleName(specimen().names, row), ...answerLines(columns, row)];
   }
 
   function show(frame: Frame): void {
@@ -238,25 +232,23 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function readSelection(): void {
     const incoming = readRows(model.get("selection"));
-    if (incoming.length === selection.length && incoming.every((row, i) => row === selection[i])) return;
+    if (sameRows(incoming, selection)) return;
     selection = incoming;
     showSelection();
   }
 
   const readView = () => board.setView(Number(model.get("zoom")), model.get("centre"));
-  const listeners: [string, () => void][] = [
-    ["change:specimen", readSpecimen],
-    ["change:predictions_sent", readSpecimen],
-    ["change:thumbnails", readThumbnails],
-    ["change:selection", readSelection],
-    ["change:colour_by", recolour],
-    ["change:zoom", readView],
-    ["change:centre", readView],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    specimen: readSpecimen,
+    predictions_sent: readSpecimen,
+    thumbnails: readThumbnails,
+    selection: readSelection,
+    colour_by: recolour,
+    zoom: readView,
+    centre: readView,
+  });
   signal.addEventListener("abort", () => {
     clearTimeout(sending);
-    for (const [event, listener] of listeners) model.off(event, listener);
   });
   readSpecimen();
   readThumbnails();
@@ -264,10 +256,4 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   readView();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,11 +1,11 @@
 // Shift, scale or turn a picture and see how far the features move and whether the answer stays.
 // The other half is nbviz/views/invariance_explorer.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderInto } from "preact";
 import { nearest } from "../parts/curve_shapes";
 import { curvesCss } from "../parts/curves";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
+import { defineView, type Model, onChange } from "../parts/view";
 import {
   AS_GIVEN,
   axisTitle,
@@ -25,8 +25,7 @@ import { Panels } from "./invariance_explorer/panels";
 import { Strip } from "./invariance_explorer/picture";
 import css from "./invariance_explorer/style.css";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let data: ExplorerData | null = null;
   let full: { value: number; pixels: Uint8Array } | null = null; // the marked picture in full
   let asked: { value: number; since: number } | null = null;
@@ -138,19 +137,11 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const events = ["value", "measure", "height", "specimen"].map((name) => `change:${name}`);
-  for (const event of events) model.on(event, draw);
+  onChange(model, signal, { value: draw, measure: draw, height: draw, specimen: draw });
   signal.addEventListener("abort", () => {
-    for (const event of events) model.off(event, draw);
     cancelAnimationFrame(scheduled);
     renderInto(null, shell.stage);
   });
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

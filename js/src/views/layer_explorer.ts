@@ -1,24 +1,26 @@
 // What a layer makes of the samples: its activations as a map of points.
 // The other half is nbviz/views/layer_explorer.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
-import { type Frame, typedArray } from "../channel";
+import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
 import { toCss, VIRIDIS } from "../parts/colours";
 import {
+  answerLines,
   type Coloured,
   type Column,
   colourColumn,
   countClasses,
   readColumns,
+  sampleName,
   valueText,
 } from "../parts/columns";
 import { ColourBar, GlyphKey, Legend, legendCss } from "../parts/legend";
 import { createScatter } from "../parts/scatter";
-import { combine, type How } from "../parts/selection";
+import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { type Sprite, Strip, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, Strip, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import {
   axisText,
   controlsOf,
@@ -32,8 +34,7 @@ import css from "./layer_explorer/style.css";
 
 const STRIP = 60;
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
   let layers: LayerInfo[] = [];
   let epochs: number[] = [];
@@ -60,9 +61,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     onPending: () => scatter.setDimmed(isBehind()),
     onMessage: (message, buffers) => {
       if (message.type !== "picture") return;
-      const [width, height] = [Number(message.width), Number(message.height)];
-      const url = spriteUrl(buffers[0], signal);
-      card.received(Number(message.row), { url, columns: 1, count: 1, tileWidth: width, tileHeight: height });
+      card.received(Number(message.row), readPicture(message, buffers, signal));
     },
     local: {
       colour_by: {
@@ -117,19 +116,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     lines: (row) => describe(row),
   });
 
-  function nameOf(row: number): string {
-    return names?.[row] ?? `sample ${row}`;
-  }
-
   function describe(row: number): string[] {
-    const lines = [nameOf(row)];
-    const confidence = valueText(columns.confidence, row);
-    for (const [name, column] of Object.entries(columns)) {
-      if (name === "confidence" || name === "correct") continue;
-      const sure = name === "prediction" && confidence ? ` (${(100 * Number(confidence)).toFixed(0)} %)` : "";
-      lines.push(`${name}: ${valueText(column, row)}${sure}`);
-    }
-    return lines;
+    return [sampleName(names, row), ...answerLines(columns, row)];
   }
 
   /** Whether what is shown is not what was asked for last. */
@@ -150,7 +138,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     const positions = frame.arrays[0] as Uint16Array;
     const count = positions.length / 2;
     const given = frame.arrays[1] as Int32Array | undefined;
-    const changed = given ? !same(given, rows) : rows.length !== count || rows.length !== total;
+    const changed = given ? !sameRows(given, rows) : rows.length !== count || rows.length !== total;
     if (changed) {
       rows = given ?? Int32Array.from({ length: count }, (_, i) => i);
       place = new Int32Array(total).fill(-1);
@@ -207,7 +195,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function select(chosen: Int32Array, how: How): void {
     selection = combine(selection, chosen, how);
-    shell.channel.assign({ selection: new DataView(selection.slice().buffer) });
+    shell.channel.assign({ selection: packRows(selection) });
     showSelection();
   }
 
@@ -262,53 +250,30 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     shell.refresh();
   }
 
-  function readSprite(): void {
-    const packed = model.get("thumbnails") ?? {};
-    if (!packed.png) return;
-    sprite = {
-      url: spriteUrl(packed.png, signal),
-      columns: packed.columns,
-      count: total,
-      tileWidth: packed.width,
-      tileHeight: packed.height,
-    };
+  function readThumbnails(): void {
+    const read = readSprite(model.get("thumbnails"), total, signal);
+    if (!read) return;
+    sprite = read;
     showStrip();
   }
 
   function readSelection(): void {
-    const packed = model.get("selection");
-    const incoming = packed?.byteLength ? (typedArray(packed, "int32") as Int32Array) : new Int32Array(0);
-    if (same(incoming, selection)) return;
-    selection = Int32Array.from(incoming);
+    const incoming = readRows(model.get("selection"));
+    if (sameRows(incoming, selection)) return;
+    selection = incoming;
     showSelection();
   }
 
-  const listeners: [string, () => void][] = [
-    ["change:specimen", readSpecimen],
-    ["change:predictions_sent", readSpecimen],
-    ["change:thumbnails", readSprite],
-    ["change:selection", readSelection],
-    ["change:colour_by", recolour],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
-  signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
+  onChange(model, signal, {
+    specimen: readSpecimen,
+    predictions_sent: readSpecimen,
+    thumbnails: readThumbnails,
+    selection: readSelection,
+    colour_by: recolour,
   });
   readSpecimen();
-  readSprite();
+  readThumbnails();
   readSelection();
 }
 
-function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,12 +1,12 @@
 // Where a network tells which labels apart: layers down, label columns across, and curves with controls.
 // The other half is nbviz/views/layer_probes.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderInto } from "preact";
 import { curvesCss } from "../parts/curves";
 import { legendCss } from "../parts/legend";
 import { PickList, pickListCss } from "../parts/pick_list";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
+import { defineView, type Model, onChange } from "../parts/view";
 import { ProbeChart } from "./layer_probes/chart";
 import { Details, Notes } from "./layer_probes/details";
 import { type Measure, readTable, type Specimen, type Table } from "./layer_probes/meta";
@@ -14,8 +14,7 @@ import css from "./layer_probes/style.css";
 import { type Place, ProbeGrid } from "./layer_probes/table";
 import { controlsOf, factsOf, LIMITS } from "./layer_probes/words";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let table: Table | null = null;
   let before: Table | null = null; // the last table that was full, while this one fills
   let focus: Place = { i: -1, j: 0 };
@@ -160,28 +159,20 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const events = [
-    "measure",
-    "column",
-    "columns",
-    "layers",
-    "layer",
-    "colour_scale",
-    "height",
-    "specimen",
-  ].map((name) => `change:${name}`);
-  for (const event of events) model.on(event, draw);
+  onChange(model, signal, {
+    measure: draw,
+    column: draw,
+    columns: draw,
+    layers: draw,
+    layer: draw,
+    colour_scale: draw,
+    height: draw,
+    specimen: draw,
+  });
   signal.addEventListener("abort", () => {
-    for (const event of events) model.off(event, draw);
     cancelAnimationFrame(scheduled);
     renderInto(null, stage);
   });
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,18 +1,26 @@
 // Draw a digit (or type a text) and watch where a layer puts it among the samples.
 // The other half is nbviz/views/live_placement.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
 import { barsCss } from "../parts/bars";
 import { pack, toCss, VIRIDIS } from "../parts/colours";
-import { type Coloured, type Column, colourColumn, readColumns, valueText } from "../parts/columns";
+import {
+  type Coloured,
+  type Column,
+  colourColumn,
+  readColumns,
+  sampleName,
+  valueLines,
+  valueText,
+} from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { paintBoardCss } from "../parts/paint_board";
 import { packPixels, paintPixels, readPixels } from "../parts/pixels";
 import { createScatter } from "../parts/scatter";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS } from "./live_placement/controls";
 import { createDrawPanel } from "./live_placement/draw_panel";
@@ -34,8 +42,7 @@ const NOTHING: PlacementSpecimen = {
   classifies: true,
 };
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let placed: Placed | null = null;
   let data: Float32Array = new Float32Array(0); // places of the points, in the map's units
   let points = new Map<number, number>(); // row of a sample → its point
@@ -130,9 +137,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function describe(point: number): string[] {
     const row = placed?.rows[point] ?? point;
-    const lines = [specimen().names?.[row] ?? `sample ${row}`];
-    for (const [name, column] of Object.entries(columns)) lines.push(`${name}: ${valueText(column, row)}`);
-    return lines;
+    return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
   function hover(point: number | null, clientX: number, clientY: number): void {
@@ -230,7 +235,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       const colour = coloured?.colours[points.get(row) ?? -1];
       return {
         row,
-        name: specimen().names?.[row] ?? `sample ${row}`,
+        name: sampleName(specimen().names, row),
         label: valueText(first, row),
         colour: colour === undefined ? "transparent" : toCss(colour),
         distance: placed!.distances[i],
@@ -292,44 +297,30 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     panel.follow(pixels ? new Sheet(shape, pixels) : null, String(model.get("text") ?? ""));
   }
 
-  function readSprite(): void {
-    const packed = model.get("thumbnails") ?? {};
-    if (!packed.png) return;
-    sprite = {
-      url: spriteUrl(packed.png, signal),
-      columns: packed.columns,
-      count: specimen().n,
-      tileWidth: packed.width,
-      tileHeight: packed.height,
-    };
+  function readThumbnails(): void {
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
     renderSide();
   }
 
-  const listeners: [string, () => void][] = [
-    ["change:specimen", recolour],
-    ["change:thumbnails", readSprite],
-    ["change:kept", readKept],
-    ["change:drawing", readDrawing],
-    ["change:text", readDrawing],
-    ["change:brush", () => panel.refresh()],
-    ["change:ink", () => panel.refresh()],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    specimen: recolour,
+    thumbnails: readThumbnails,
+    kept: readKept,
+    drawing: readDrawing,
+    text: readDrawing,
+    brush: () => panel.refresh(),
+    ink: () => panel.refresh(),
+  });
   signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
     for (const host of [card, key]) renderNode(null, host);
   });
   recolour();
-  readSprite();
+  readThumbnails();
   readKept();
   readDrawing();
   redraw();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

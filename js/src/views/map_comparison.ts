@@ -1,17 +1,25 @@
 // Two maps of the same samples side by side: two layers, two epochs, or two models.
 // The other half is nbviz/views/map_comparison.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
 import { colourValues, missingColour, toCss, VIRIDIS } from "../parts/colours";
-import { type Column, colourColumn, countClasses, readColumns, valueText } from "../parts/columns";
+import {
+  type Column,
+  colourColumn,
+  countClasses,
+  readColumns,
+  sampleName,
+  valueLines,
+  valueText,
+} from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { createScatter, type Scatter } from "../parts/scatter";
-import { combine, type How, packRows, readRows } from "../parts/selection";
+import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readSprite, type Sprite, type StripItem, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, type StripItem, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { Below, NeighbourKey } from "./map_comparison/below";
 import {
@@ -44,8 +52,7 @@ interface Panel {
   xy: Float32Array;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: ComparisonMeta | null = null;
   let rows: Int32Array = new Int32Array(0);
   let place = new Map<number, number>(); // row of a sample → its point
@@ -80,9 +87,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     },
     onMessage: (message, buffers) => {
       if (message.type !== "picture") return;
-      const [tileWidth, tileHeight] = [Number(message.width), Number(message.height)];
-      const url = spriteUrl(buffers[0], signal);
-      card.received(Number(message.row), { url, columns: 1, count: 1, tileWidth, tileHeight });
+      card.received(Number(message.row), readPicture(message, buffers, signal));
     },
     local: {
       checkpoint: epoch("checkpoint"),
@@ -159,8 +164,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   function describe(row: number): string[] {
-    const lines = [specimen().names?.[row] ?? `sample ${row}`];
-    for (const [name, column] of Object.entries(columns)) lines.push(`${name}: ${valueText(column, row)}`);
+    const lines = [sampleName(specimen().names, row), ...valueLines(columns, row)];
     const told = SIDES.map((side) => valueText(answers[side], row) || "?");
     if (answers.left || answers.right) lines.push(`prediction: ${told.join(" → ")}`);
     const point = place.get(row);
@@ -327,7 +331,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
         GROUPS.map(({ name }) => [name, found[name].map((point) => ({ ...item(point), note: undefined }))]),
       ) as Record<Group, StripItem[]>;
       groups = {
-        name: specimen().names?.[selection[0]] ?? `sample ${selection[0]}`,
+        name: sampleName(specimen().names, selection[0]),
         own: item(points[0]),
         items,
       };
@@ -362,31 +366,21 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   function readSelection(): void {
     const incoming = readRows(model.get("selection"));
-    if (incoming.length === selection.length && incoming.every((row, i) => row === selection[i])) return;
+    if (sameRows(incoming, selection)) return;
     selection = incoming;
     showSelection();
   }
 
-  const listeners: [string, () => void][] = [
-    ["change:specimen", readSpecimen],
-    ["change:predictions_sent", readSpecimen],
-    ["change:thumbnails", readThumbnails],
-    ["change:selection", readSelection],
-    ["change:colour_by", recolour],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
-  signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
+  onChange(model, signal, {
+    specimen: readSpecimen,
+    predictions_sent: readSpecimen,
+    thumbnails: readThumbnails,
+    selection: readSelection,
+    colour_by: recolour,
   });
   readSpecimen();
   readThumbnails();
   readSelection();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,6 +1,5 @@
 // Samples and units side by side: which units answer to these samples, which samples to these units.
 // The other half is nbviz/views/neuron_explorer.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
 import {
@@ -15,13 +14,14 @@ import {
   unpack,
   VIRIDIS,
 } from "../parts/colours";
-import { type Column, colourColumn, readColumns, valueText } from "../parts/columns";
+import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { createScatter } from "../parts/scatter";
-import { combine, type How } from "../parts/selection";
+import { combine, type How, packRows, readRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
   controlsOf,
@@ -32,15 +32,7 @@ import {
 } from "./neuron_explorer/controls";
 import css from "./neuron_explorer/style.css";
 
-/** Row numbers as they travel: int32 bytes, or a plain list from Python. */
-function numbers(value: DataView | ArrayLike<number> | undefined): Int32Array {
-  if (value instanceof DataView)
-    return new Int32Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
-  return Int32Array.from(value ?? []);
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: NeuronMeta | null = null;
   let arrays: Frame["arrays"] = [];
   let rows: Int32Array = new Int32Array(0);
@@ -80,8 +72,8 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
           shell.refresh();
         },
       },
-      clear_samples: acts(() => shell.channel.set({ selection: packed(new Int32Array(0)) })),
-      clear_units: acts(() => shell.channel.set({ units: packed(new Int32Array(0)) })),
+      clear_samples: acts(() => shell.channel.set({ selection: packRows(new Int32Array(0)) })),
+      clear_units: acts(() => shell.channel.set({ units: packRows(new Int32Array(0)) })),
     },
   });
   const { root, stage } = shell;
@@ -123,12 +115,10 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   });
   for (const map of [left, right]) map.setTheme(shell.theme());
 
-  const packed = (list: Int32Array) => new DataView(list.buffer, list.byteOffset, list.byteLength);
-
   function choose(name: "selection" | "units", all: Int32Array, points: Int32Array, how: How): void {
     const chosen = Int32Array.from(points, (point) => all[point]);
-    const next = combine(numbers(shell.channel.get(name)), chosen, how);
-    shell.channel.set({ [name]: packed(Int32Array.from(next).sort()) });
+    const next = combine(readRows(shell.channel.get(name)), chosen, how);
+    shell.channel.set({ [name]: packRows(Int32Array.from(next).sort()) });
     mark();
     shell.refresh();
   }
@@ -138,15 +128,14 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
       [left, rows, "selection"],
       [right, units, "units"],
     ] as const) {
-      const chosen = new Set(numbers(shell.channel.get(name)));
+      const chosen = new Set(readRows(shell.channel.get(name)));
       map.setSelection(Int32Array.from([...all.keys()].filter((point) => chosen.has(all[point]))));
     }
   }
 
   function describeSample(point: number): string[] {
     const row = rows[point];
-    const lines = [specimen().names?.[row] ?? `sample ${row}`];
-    for (const [name, column] of Object.entries(columns)) lines.push(`${name}: ${valueText(column, row)}`);
+    const lines = [sampleName(specimen().names, row), ...valueLines(columns, row)];
     if (meta?.sampleTitle) lines.push(`${meta.sampleTitle}: ${(arrays[5][point] ?? Number.NaN).toFixed(2)}`);
     return lines;
   }
@@ -231,34 +220,20 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   const onSprite = () => {
-    const value = model.get("thumbnails");
-    if (!value?.png) return;
-    sprite = {
-      url: spriteUrl(value.png, signal),
-      columns: value.columns,
-      count: specimen().n,
-      tileWidth: value.width,
-      tileHeight: value.height,
-    };
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
   };
-  const listeners: [string, () => void][] = [
-    ["change:thumbnails", onSprite],
-    ["change:selection", mark],
-    ["change:units", mark],
-    ["change:specimen", recolour],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    thumbnails: onSprite,
+    selection: mark,
+    units: mark,
+    specimen: recolour,
+  });
   signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
     for (const host of [card, samplePanel.key, unitPanel.key]) renderNode(null, host);
   });
   onSprite();
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

@@ -1,6 +1,5 @@
 // Cover parts of a picture, by hand or with a sliding window, and see what the model says.
 // The other half is nbviz/views/occlusion_painter.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h } from "preact";
 import { type Frame, typedArray } from "../channel";
 import { barsCss, ChangeStrip } from "../parts/bars";
@@ -9,6 +8,7 @@ import { Mask } from "../parts/mask";
 import { createBoard, paintBoardCss, paintCursor, type Tool } from "../parts/paint_board";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
+import { defineView, type Model, onChange } from "../parts/view";
 import { Brushwork, paintUnsent } from "./occlusion_painter/brushwork";
 import {
   COVERED,
@@ -33,8 +33,7 @@ import type { PeekProps } from "./occlusion_painter/peek";
 import { Side } from "./occlusion_painter/side";
 import css from "./occlusion_painter/style.css";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: PainterMeta | null = null;
   let clean: Uint8Array = new Uint8Array(0);
   let occluded: Uint8Array = new Uint8Array(0);
@@ -268,30 +267,17 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const listeners: [string, () => void][] = [
-    [
-      "change:mask",
-      () => {
-        if (!work.isBusy && !shell.channel.isWaiting()) work.mask = Mask.read(model.get("mask"), ...size());
-        redraw();
-      },
-    ],
-    ["change:quantity", redrawMap],
-    ["change:opacity", redraw],
-    ["change:mode", () => (hint = isSlide() ? null : hint)],
-    ["change:brush", redraw],
-    ["change:specimen", () => shell.refresh()],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
-  signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
+  onChange(model, signal, {
+    mask: () => {
+      if (!work.isBusy && !shell.channel.isWaiting()) work.mask = Mask.read(model.get("mask"), ...size());
+      redraw();
+    },
+    quantity: redrawMap,
+    opacity: redraw,
+    mode: () => (hint = isSlide() ? null : hint),
+    brush: redraw,
+    specimen: () => shell.refresh(),
   });
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

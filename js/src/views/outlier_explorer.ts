@@ -1,17 +1,17 @@
 // Which samples lie among another class, and are they the ones the network gets wrong? Worst first.
 // The other half is nbviz/views/outlier_explorer.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render as renderNode } from "preact";
-import { type Frame, typedArray } from "../channel";
+import type { Frame } from "../channel";
 import { classPalette, type Palette } from "../parts/colours";
-import { type Column, colourColumn, readColumns } from "../parts/columns";
+import { type Column, colourColumn, readColumns, sampleName } from "../parts/columns";
 import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
 import { createScatter } from "../parts/scatter";
-import { combine, type How, sameRows } from "../parts/selection";
+import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { type Sprite, spriteUrl, thumbnailsCss } from "../parts/thumbnails";
+import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS, type OutlierSpecimen } from "./outlier_explorer/controls";
 import { groundPainter, groundPixels } from "./outlier_explorer/ground";
@@ -38,8 +38,7 @@ type Classes = Column & { kind: "classes" };
 
 const NONE = new Int32Array(0);
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
   let palette: Palette = classPalette(0, false);
   let meta: OutlierMeta | null = null;
@@ -129,7 +128,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
 
   // Words and colours
 
-  const nameOf = (row: number) => specimen().names?.[row] ?? `sample ${row}`;
+  const nameOf = (row: number) => sampleName(specimen().names, row);
 
   const sampleOf = (measured: Report, point: number) =>
     sampleAt(measured, point, { columns, palette, nameOf, lossUnit: meta?.lossUnit ?? "" });
@@ -150,7 +149,7 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   function select(next: Int32Array, more: Record<string, unknown> = {}): void {
     selection = next;
     showSelection();
-    assign({ selection: new DataView(next.slice().buffer), ...more });
+    assign({ selection: packRows(next), ...more });
   }
 
   /** A click on one point shows it with its neighbours; a lasso, or Shift and a click, selects. */
@@ -334,24 +333,17 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     shell.refresh();
   }
 
-  function readSprite(): void {
-    const packed = model.get("thumbnails") ?? {};
-    if (!packed.png) return;
-    sprite = {
-      url: spriteUrl(packed.png, signal),
-      columns: packed.columns,
-      count: specimen().n,
-      tileWidth: packed.width,
-      tileHeight: packed.height,
-    };
+  function readThumbnails(): void {
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
     redraw();
   }
 
   function readSelection(): void {
-    const packed = model.get("selection");
-    const incoming = packed?.byteLength ? (typedArray(packed, "int32") as Int32Array) : NONE;
+    const incoming = readRows(model.get("selection"));
     if (sameRows(incoming, selection)) return;
-    selection = Int32Array.from(incoming);
+    selection = incoming;
     showSelection();
     redraw();
   }
@@ -362,33 +354,25 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   const readHeight = () => root.style.setProperty("--nbviz-outliers-height", `${model.get("height")}px`);
-  const listeners: [string, () => void][] = [
-    ["change:columns_sent", readClasses],
-    ["change:specimen", redraw],
-    ["change:thumbnails", readSprite],
-    ["change:selection", readSelection],
-    ["change:sample", readSample],
-    ["change:sort_by", redraw],
-    ["change:show", redraw],
-    ["change:height", readHeight],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    columns_sent: readClasses,
+    specimen: redraw,
+    thumbnails: readThumbnails,
+    selection: readSelection,
+    sample: readSample,
+    sort_by: redraw,
+    show: redraw,
+    height: readHeight,
+  });
   signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
     cancelAnimationFrame(drawing);
     for (const host of [card, key]) renderNode(null, host);
   });
   readHeight();
   readClasses();
-  readSprite();
+  readThumbnails();
   readSelection();
   readSample();
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,11 +1,11 @@
 // What a unit really looks at, next to what it could see.
 // The other half is nbviz/views/receptive_field.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { render as draw, h } from "preact";
 import { VIRIDIS } from "../parts/colours";
 import { ColourBar, legendCss } from "../parts/legend";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
+import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, type FieldSpecimen, factsOf, LIMITS } from "./receptive_field/controls";
 import { drawImage, drawMean, meanWindow, type Placing } from "./receptive_field/draw";
 import { Panel } from "./receptive_field/panel";
@@ -14,8 +14,7 @@ import css from "./receptive_field/style.css";
 import { short, Thumbs } from "./receptive_field/thumbs";
 import { Key, TIPS, Words } from "./receptive_field/words";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let field: Field | null = null;
   let hovered: number | null = null;
   let cursor: [number, number] | null = null; // on the mean map, in pixels from its middle
@@ -244,23 +243,15 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
     );
   }
 
-  const listeners: [string, () => void][] = [
-    ["change:shown", redraw],
-    ["change:opacity", redraw],
-    ["change:whole_map", redraw],
-    ["change:specimen", () => shell.refresh()],
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  onChange(model, signal, {
+    shown: redraw,
+    opacity: redraw,
+    whole_map: redraw,
+    specimen: () => shell.refresh(),
+  });
   signal.addEventListener("abort", () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
     draw(null, stage);
   });
 }
 
-const render: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render };
+export default defineView(open);

@@ -1,6 +1,5 @@
 // Time scales of a recurrent network: replace one token, see how long each layer keeps the difference.
 // The other half is nbviz/views/time_scales.py.
-import type { AnyModel, Render } from "@anywidget/types";
 import { h, render } from "preact";
 import type { Frame } from "../channel";
 import { curveColours, curvesCss } from "../parts/curves";
@@ -11,6 +10,7 @@ import { createTextEditor } from "../parts/textbox";
 import { addStyle, cssColours } from "../parts/theme";
 import { createLive } from "../parts/tip";
 import { named } from "../parts/tokens";
+import { defineView, type Model, onChange } from "../parts/view";
 import { Bracket, Decay } from "./time_scales/charts";
 import { controlsOf, factsOf, LIMITS } from "./time_scales/controls";
 import type { TimesMeta, TimesSpecimen } from "./time_scales/meta";
@@ -19,8 +19,7 @@ import css from "./time_scales/style.css";
 import { Tabs } from "./time_scales/tabs";
 import { createStrip, type StripState } from "./time_scales/text_strip";
 
-// biome-ignore lint/suspicious/noExplicitAny: traits are of any type
-function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void {
+function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: TimesMeta | null = null;
   let arrays: Frame["arrays"] = [];
   let hovered: number | null = null; // a step of the text
@@ -221,19 +220,17 @@ function open(model: AnyModel<any>, el: HTMLElement, signal: AbortSignal): void 
   }
 
   // Set from Python: the tab and the text follow at once, the numbers with the frame.
-  const watched = ["experiment", "position", "replacement", "pinned", "specimen"];
-  for (const name of watched) model.on(`change:${name}`, draw);
+  onChange(model, signal, {
+    experiment: draw,
+    position: draw,
+    replacement: draw,
+    pinned: draw,
+    specimen: draw,
+  });
   signal.addEventListener("abort", () => {
-    for (const name of watched) model.off(`change:${name}`, draw);
     render(null, tabs);
   });
   draw();
 }
 
-const view: Render = ({ model, el }) => {
-  const controller = new AbortController();
-  open(model, el, controller.signal);
-  return () => controller.abort();
-};
-
-export default { render: view };
+export default defineView(open);

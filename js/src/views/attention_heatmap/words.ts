@@ -1,4 +1,5 @@
 // A cell, a row or a column in words: for the tip under the pointer, and for a screen reader.
+import { createTip as createBox } from "../../parts/tip";
 import { type Matrix, printed } from "./meta";
 
 export interface Place {
@@ -35,21 +36,13 @@ export function createTip(stage: HTMLElement): {
   show: (text: string, event: PointerEvent) => void;
   hide: () => void;
 } {
-  const tip = document.createElement("div");
-  tip.className = "nbviz-attention-tip";
-  tip.hidden = true;
-  stage.append(tip);
+  const tip = createBox(stage, "nbviz-attention-tip");
   return {
     show(text, event) {
-      tip.hidden = false;
-      tip.textContent = text;
       const box = stage.getBoundingClientRect();
       const left = Math.min(event.clientX - box.left + 14, box.width - 8 * text.length);
-      tip.style.left = `${Math.max(0, left)}px`;
-      tip.style.top = `${Math.max(0, event.clientY - box.top - 30)}px`;
+      tip.show(text, Math.max(0, left), Math.max(0, event.clientY - box.top - 30));
     },
-    hide() {
-      tip.hidden = true;
-    },
+    hide: tip.hide,
   };
 }

@@ -1,5 +1,6 @@
 // The controls of the correspondence analysis, and the facts under its pictures.
-import type { Control } from "../../parts/controls";
+import { type Control, options } from "../../parts/controls";
+import { seedNumber } from "../../parts/projection_controls";
 import type { Fact } from "../../parts/status";
 import type { Result } from "./meta";
 
@@ -11,8 +12,6 @@ const FILLS: [string, string][] = [
   ["noise", "noise"],
   ["local mean", "local mean"],
 ];
-
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
 export function controlsOf(history: { canUndo: boolean; canRedo: boolean }): Control[] {
   return [
@@ -44,15 +43,7 @@ export function controlsOf(history: { canUndo: boolean; canRedo: boolean }): Con
       max: 50,
       step: 1,
     },
-    {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed draws other random boxes (and other noise); one seed always the same",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
+    seedNumber("Another seed draws other random boxes (and other noise); one seed always the same"),
     { kind: "button", name: "undo", label: "Undo", tip: "Undo (Ctrl Z)", disabled: !history.canUndo },
     { kind: "button", name: "redo", label: "Redo", tip: "Redo (Ctrl Shift Z)", disabled: !history.canRedo },
   ];

@@ -1,6 +1,7 @@
 // The controls of the evolution explorer, and the facts under its picture.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, options, present } from "../../parts/controls";
+import { layerChoice, samplesNumber } from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 
 export interface EvolutionMeta {
   names: string[];
@@ -32,8 +33,6 @@ export const LIMITS =
   "change. Read the neighbourhood hit beside the trails, and compare several λ. Distances and sizes of clusters " +
   "in t-SNE mean little.";
 
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 export function controlsOf(
   specimen: EvolutionSpecimen,
   meta: EvolutionMeta | null,
@@ -41,7 +40,7 @@ export function controlsOf(
   get: (name: string) => any,
 ): Control[] {
   const epochs = get("over") === "epochs";
-  const controls: (Control | false)[] = [
+  return present([
     specimen.epochs.length > 1 && {
       kind: "choice",
       name: "over",
@@ -52,13 +51,7 @@ export function controlsOf(
         ["layers", "layers"],
       ]),
     },
-    epochs && {
-      kind: "choice",
-      name: "layer",
-      label: "Layer",
-      tip: "Whose activations are mapped at each epoch",
-      options: specimen.layers.map((value) => ({ value, label: value })),
-    },
+    epochs && layerChoice(specimen.layers, "Whose activations are mapped at each epoch"),
     {
       kind: "choice",
       name: "mode",
@@ -90,15 +83,7 @@ export function controlsOf(
       step: 1,
       log: true,
     },
-    {
-      kind: "number",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many are shown, evenly spread over all; 0 for all",
-      min: 0,
-      max: specimen.n,
-      step: 100,
-    },
+    samplesNumber(specimen.n),
     {
       kind: "toggle",
       name: "show_trails",
@@ -115,8 +100,7 @@ export function controlsOf(
       step: 0.05,
     },
     { kind: "toggle", name: "lasso", label: "Lasso", tip: "Select samples by drawing around them (L)" },
-  ];
-  return controls.filter(Boolean) as Control[];
+  ]);
 }
 
 export function factsOf(meta: EvolutionMeta | null, at: number): Fact[] {
@@ -127,13 +111,13 @@ export function factsOf(meta: EvolutionMeta | null, at: number): Fact[] {
   const hit = meta.hit?.[at];
   if (hit !== null && hit !== undefined)
     facts.push({
-      text: `neighbourhood hit ${(100 * hit).toFixed(1)} %`,
+      text: `neighbourhood hit ${percent(hit)}`,
       tip: `Share of the ${meta.k} nearest neighbours in this map with the same label (Rauber et al. 2017)`,
     });
   const accuracy = meta.accuracy?.[at];
   if (accuracy !== null && accuracy !== undefined)
     facts.push({
-      text: `accuracy ${(100 * accuracy).toFixed(1)} %`,
+      text: `accuracy ${percent(accuracy)}`,
       tip: "Of the network at this frame, on these samples",
     });
   const kl = meta.kl?.[at];

@@ -1,6 +1,14 @@
 // The controls of the image grid, and the facts under its picture.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, choices, present } from "../../parts/controls";
+import {
+  colourChoice,
+  featureMapChoice,
+  perplexitySlider,
+  projectionChoice,
+  samplesNumber,
+  showAllButton,
+} from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 
 export interface GridMeta {
   layer: string;
@@ -34,8 +42,6 @@ export const LIMITS =
   "gets wrong the grid shows too. Alike in this layer is not alike to the eye, and a grid of the first principal " +
   "components, which comes first, is not that of t-SNE.";
 
-const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 export function controlsOf(
   specimen: GridSpecimen,
   columns: string[],
@@ -46,58 +52,27 @@ export function controlsOf(
   const layers = specimen.layers ?? [];
   const tsne = get("method") === "tsne";
   const most = Math.min(specimen.n ?? 0, specimen.most ?? 0);
-  const controls: (Control | false)[] = [
+  return present([
     {
       kind: "steps",
       name: "layer",
       label: "Layer",
       tip: "By whose activations the pictures are sorted, from the input to the output",
-      options: layers.map((value) => ({ value, label: value })),
+      options: choices(layers),
     },
-    (specimen.maps ?? []).includes(get("layer")) && {
-      kind: "choice",
-      name: "reduce",
-      label: "Feature map",
-      tip: "How the feature maps of a sample become one vector: all their values, or one value per channel",
-      options: options(
-        ["flatten", "all values"],
-        ["max", "largest per channel"],
-        ["mean", "mean per channel"],
+    (specimen.maps ?? []).includes(get("layer")) && featureMapChoice(),
+    colourChoice([...columns, "nothing"], "What the colour around a picture means", "Frames"),
+    projectionChoice(
+      "The map that is laid on the grid: t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
+    ),
+    tsne && perplexitySlider(get, shown),
+    specimen.n > 100 &&
+      samplesNumber(
+        most,
+        `How many are shown, evenly spread over all; 0 for all, ${specimen.most} at most`,
+        0,
+        "Pictures",
       ),
-    },
-    {
-      kind: "choice",
-      name: "colour_by",
-      label: "Frames",
-      tip: "What the colour around a picture means",
-      options: [...columns, "nothing"].map((name) => ({ value: name, label: name })),
-    },
-    {
-      kind: "choice",
-      name: "method",
-      label: "Projection",
-      tip: "The map that is laid on the grid: t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
-      options: options(["tsne", "t-SNE"], ["pca", "PCA"]),
-    },
-    tsne && {
-      kind: "slider",
-      name: "perplexity",
-      label: "Perplexity",
-      tip: "About how many neighbours each sample attends to in t-SNE",
-      min: Math.min(2, Number(get("perplexity"))),
-      max: Math.max(3, Math.min(200, Math.ceil(shown / 3) - 1)),
-      step: 1,
-      log: true,
-    },
-    specimen.n > 100 && {
-      kind: "number",
-      name: "n_samples",
-      label: "Pictures",
-      tip: `How many are shown, evenly spread over all; 0 for all, ${specimen.most} at most`,
-      min: 0,
-      max: most,
-      step: 100,
-    },
     {
       kind: "number",
       name: "columns",
@@ -114,7 +89,7 @@ export function controlsOf(
       tip: "Larger (+, or the wheel once the pictures have the focus)",
     },
     { kind: "button", name: "farther", label: "Zoom out", tip: "Smaller (−)" },
-    { kind: "button", name: "everything", label: "Show all", tip: "Undo zoom and pan (0, or double click)" },
+    showAllButton(),
     {
       kind: "button",
       name: "rectangle",
@@ -122,11 +97,8 @@ export function controlsOf(
       tip: "Drag a rectangle over pictures to select them (L). Shift adds, Alt removes. Or hold Shift and drag.",
       pressed: get("rectangle") === true,
     },
-  ];
-  return controls.filter((control) => control !== false);
+  ]);
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 export function factsOf(meta: GridMeta, shown: number): Fact[] {
   const [height, width] = meta.shape;

@@ -1,5 +1,5 @@
 // The controls of the invariance explorer, the words on its axes, and the facts under it.
-import type { Control } from "../../parts/controls";
+import { type Control, options } from "../../parts/controls";
 import { plain } from "../../parts/curves";
 import type { Fact } from "../../parts/status";
 import {
@@ -24,8 +24,6 @@ const BORDERS: [string, string][] = [
   ["zero", "black (zero)"],
   ["grey", "grey"],
 ];
-
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
 /** Names of the three buttons; the shell asks the view for what they do. */
 export const TAB_NAMES = TABS.map(([name]) => name);

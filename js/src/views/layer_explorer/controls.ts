@@ -1,11 +1,21 @@
 // The controls of the layer explorer, and the facts under its picture, in the words of the field.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, options, present } from "../../parts/controls";
+import {
+  colourChoice,
+  featureMapChoice,
+  hasFeatureMaps,
+  type Layer,
+  lassoButton,
+  layerSteps,
+  perplexitySlider,
+  projectionChoice,
+  samplesSlider,
+  seedNumber,
+  showAllButton,
+} from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 
-export interface LayerInfo {
-  name: string;
-  type: string;
-  shape: number[];
+export interface LayerInfo extends Layer {
   parameters: number;
 }
 
@@ -25,8 +35,6 @@ export interface MapMeta {
   notes: string[];
 }
 
-const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 /** What stands for the model as it is now among the epochs. */
 export const NOW = "now";
 
@@ -41,14 +49,8 @@ export function controlsOf(
 ): Control[] {
   const current = layers.find((layer) => layer.name === get("layer"));
   const tsne = get("method") === "tsne";
-  const controls: (Control | false)[] = [
-    {
-      kind: "steps",
-      name: "layer",
-      label: "Layer",
-      tip: "Whose activations are shown, from the input to the output. Drag to compare layers.",
-      options: layers.map(({ name, shape }) => ({ value: name, label: `${name}  ${shape.join("×")}` })),
-    },
+  return present([
+    layerSteps(layers, "Whose activations are shown, from the input to the output. Drag to compare layers."),
     epochs.length > 0 && {
       kind: "steps",
       name: "epoch",
@@ -59,36 +61,14 @@ export function controlsOf(
         { value: NOW, label: "as it is" },
       ],
     },
-    // The input is never reduced: one value per channel would be its mean brightness.
-    (current?.shape.length ?? 0) > 1 &&
-      current?.type !== "input" && {
-        kind: "choice",
-        name: "reduce",
-        label: "Feature map",
-        tip: "How the feature maps of a sample become one vector: all their values, or one value per channel",
-        options: options(
-          ["flatten", "all values"],
-          ["max", "largest per channel"],
-          ["mean", "mean per channel"],
-        ),
-      },
-    {
-      kind: "choice",
-      name: "method",
-      label: "Projection",
-      tip: "t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
-      options: options(["tsne", "t-SNE"], ["pca", "PCA"]),
-    },
-    tsne && {
-      kind: "slider",
-      name: "perplexity",
-      label: "Perplexity",
-      tip: "About how many neighbours each sample attends to. Try several: the picture changes.",
-      min: Math.min(2, Number(get("perplexity"))),
-      max: Math.max(3, Math.min(200, Math.ceil(shown / 3) - 1)),
-      step: 1,
-      log: true,
-    },
+    hasFeatureMaps(current) && featureMapChoice(),
+    projectionChoice(),
+    tsne &&
+      perplexitySlider(
+        get,
+        shown,
+        "About how many neighbours each sample attends to. Try several: the picture changes.",
+      ),
     tsne && {
       kind: "slider",
       name: "iterations",
@@ -103,51 +83,22 @@ export function controlsOf(
       name: "metric",
       label: "Distance",
       tip: "How the distance between two activation vectors is measured",
-      options: options(["euclidean", "Euclidean"], ["cosine", "cosine"], ["correlation", "correlation"]),
+      options: options([
+        ["euclidean", "Euclidean"],
+        ["cosine", "cosine"],
+        ["correlation", "correlation"],
+      ]),
     },
-    tsne && {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed gives another, equally good map; one seed always gives the same",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
-    total > 200 && {
-      kind: "slider",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many samples are shown, evenly spread over all",
-      min: 100,
-      max: total,
-      step: total > 2000 ? 100 : 50,
-    },
-    {
-      kind: "choice",
-      name: "colour_by",
-      label: "Colour",
-      tip: "What the colours mean",
-      options: columns.map((name) => ({ value: name, label: name })),
-    },
-    {
-      kind: "button",
-      name: "lasso",
-      label: "Lasso",
-      tip: "Draw around points to select them (L). Shift adds, Alt removes. Or hold Shift and drag.",
-      pressed: get("lasso") === true,
-    },
-    {
-      kind: "button",
-      name: "everything",
-      label: "Show all",
-      tip: "Undo zoom and pan (0, or double click)",
-    },
-  ];
-  return controls.filter((control) => control !== false);
+    tsne && seedNumber("Another seed gives another, equally good map; one seed always gives the same"),
+    samplesSlider(total),
+    colourChoice(columns, "What the colours mean"),
+    lassoButton(
+      get,
+      "Draw around points to select them (L). Shift adds, Alt removes. Or hold Shift and drag.",
+    ),
+    showAllButton(),
+  ]);
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 export function factsOf(meta: MapMeta, shown: number): Fact[] {
   const facts: Fact[] = [

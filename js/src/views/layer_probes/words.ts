@@ -1,9 +1,8 @@
 // The controls of the layer probes, the facts under them, and every number in words.
-import type { Control } from "../../parts/controls";
+import { type Control, options, present } from "../../parts/controls";
+import { featureMapsChoice, samplesNumber, seedNumber } from "../../parts/projection_controls";
 import type { Fact } from "../../parts/status";
 import { type Cell, type ColumnMeta, cellOf, type Measure, type Specimen, type Table } from "./meta";
-
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
 export const HIT =
   "Neighbourhood hit: of the k samples that lie nearest to a sample in the layer, the share that has its label, " +
@@ -22,7 +21,7 @@ export const TIPS: Record<Measure, string> = {
 
 export function controlsOf(specimen: Specimen): Control[] {
   const columns = specimen.columns.map((name): [string, string] => [name, name]);
-  const controls: (Control | false)[] = [
+  return present([
     {
       kind: "choice",
       name: "measure",
@@ -53,15 +52,11 @@ export function controlsOf(specimen: Specimen): Control[] {
       max: 30,
       step: 1,
     },
-    {
-      kind: "number",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many samples take part, evenly spread over all. More take longer.",
-      min: Math.min(20, specimen.n),
-      max: specimen.n,
-      step: 100,
-    },
+    samplesNumber(
+      specimen.n,
+      "How many samples take part, evenly spread over all. More take longer.",
+      Math.min(20, specimen.n),
+    ),
     {
       kind: "number",
       name: "folds",
@@ -88,34 +83,16 @@ export function controlsOf(specimen: Specimen): Control[] {
         ...columns.map(([name]): [string, string] => [name, `whole values of ${name}`]),
       ]),
     },
-    specimen.maps && {
-      kind: "choice",
-      name: "reduce",
-      label: "Feature maps",
-      tip: "How a feature map becomes a vector: all its values, or one per channel",
-      options: options([
-        ["flatten", "all values"],
-        ["max", "largest of each channel"],
-        ["mean", "mean of each channel"],
-      ]),
-    },
+    specimen.maps &&
+      featureMapsChoice("How a feature map becomes a vector: all its values, or one per channel"),
     specimen.untrained && {
       kind: "toggle",
       name: "untrained",
       label: "Untrained network",
       tip: "Measure the same network before its training: random layers tell much already",
     },
-    {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed deals other folds and shuffles labels in another way",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
-  ];
-  return controls.filter((control) => control !== false);
+    seedNumber("Another seed deals other folds and shuffles labels in another way"),
+  ]);
 }
 
 const percent = (share: number) => (100 * share).toFixed(1).replace("-", "−");

@@ -1,52 +1,32 @@
 // The controls of the live placement (of the map above it, of the hand beside the sheet), and its facts.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, present } from "../../parts/controls";
+import {
+  featureMapsChoice,
+  layerChoice,
+  projectionChoice,
+  samplesNumber,
+} from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 import type { PlacementMeta, PlacementSpecimen } from "./meta";
-
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
 // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
 type Get = (name: string) => any;
 
 export function controlsOf(specimen: PlacementSpecimen, get: Get): Control[] {
-  const controls: (Control | false)[] = [
-    {
-      kind: "choice",
-      name: "layer",
-      label: "Layer",
-      tip: "Whose activations the map is made from, and the drawing is placed by",
-      options: specimen.layers.map((value) => ({ value, label: value })),
-    },
-    specimen.maps.includes(get("layer")) && {
-      kind: "choice",
-      name: "reduce",
-      label: "Feature maps",
-      tip: "All their values, or one value per channel: its largest or its mean",
-      options: options([
-        ["flatten", "all values"],
-        ["max", "largest of each channel"],
-        ["mean", "mean of each channel"],
-      ]),
-    },
-    {
-      kind: "choice",
-      name: "method",
-      label: "Map",
-      tip: "t-SNE keeps neighbours together. PCA is a projection: new samples are projected along.",
-      options: options([
-        ["tsne", "t-SNE"],
-        ["pca", "PCA"],
-      ]),
-    },
-    specimen.n > 100 && {
-      kind: "number",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many the map has, evenly spread over all. More take longer to place among.",
-      min: 4,
-      max: specimen.n,
-      step: 100,
-    },
+  return present([
+    layerChoice(specimen.layers, "Whose activations the map is made from, and the drawing is placed by"),
+    specimen.maps.includes(get("layer")) &&
+      featureMapsChoice("All their values, or one value per channel: its largest or its mean"),
+    projectionChoice(
+      "t-SNE keeps neighbours together. PCA is a projection: new samples are projected along.",
+      "Map",
+    ),
+    specimen.n > 100 &&
+      samplesNumber(
+        specimen.n,
+        "How many the map has, evenly spread over all. More take longer to place among.",
+        4,
+      ),
     {
       kind: "slider",
       name: "k",
@@ -64,8 +44,7 @@ export function controlsOf(specimen: PlacementSpecimen, get: Get): Control[] {
         "Move the drawing so that its centre of mass lies in the middle before the network sees it. The makers of " +
         "MNIST did so with every digit (after scaling it to 20 × 20 pixels); its size stays as you draw it.",
     },
-  ];
-  return controls.filter((control) => control !== false);
+  ]);
 }
 
 export interface Hand {
@@ -94,7 +73,7 @@ export function toolsOf(specimen: PlacementSpecimen, hand: Hand): Control[] {
   };
   if (specimen.text) return [keep, clear];
   const side = Math.min(specimen.shape[0], specimen.shape[1]);
-  const controls: (Control | false)[] = [
+  return present([
     { kind: "button", name: "pen", label: "Brush", tip: "Draw (B)", pressed: hand.tool === "brush" },
     { kind: "button", name: "eraser", label: "Eraser", tip: "Rub out (E)", pressed: hand.tool === "eraser" },
     specimen.shape[2] === 3 && { kind: "colour", name: "ink", label: "Colour", tip: "Of the brush" },
@@ -119,8 +98,7 @@ export function toolsOf(specimen: PlacementSpecimen, hand: Hand): Control[] {
       tip: "A picture from a file. It can also be dropped on the sheet, or pasted (Ctrl V).",
     },
     keep,
-  ];
-  return controls.filter((control) => control !== false);
+  ]);
 }
 
 export function factsOf(
@@ -135,7 +113,7 @@ export function factsOf(
   facts.push({ text: `${meta.features.toLocaleString("en")} values each` });
   if (meta.hit !== null)
     facts.push({
-      text: `neighbourhood hit ${(100 * meta.hit).toFixed(1)} %`,
+      text: `neighbourhood hit ${percent(meta.hit)}`,
       tip: `Share of the ${meta.k} nearest samples in the map that have a sample's own label`,
     });
   if (!meta.drawn) facts.push({ text: specimen.text ? "nothing is typed" : "nothing is drawn" });

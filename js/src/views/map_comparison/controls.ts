@@ -1,6 +1,19 @@
 // The controls of the map comparison, and the facts under its pictures.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, options, present } from "../../parts/controls";
+import {
+  colourChoice,
+  featureMapChoice,
+  hasFeatureMaps,
+  type Layer,
+  lassoButton,
+  layerSteps,
+  perplexitySlider,
+  projectionChoice,
+  samplesNumber,
+  seedNumber,
+  showAllButton,
+} from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 
 export interface SideMeta {
   title: string;
@@ -27,7 +40,7 @@ export interface ComparisonMeta {
 }
 
 export interface SideSpecimen {
-  layers: { name: string; type: string; shape: number[] }[];
+  layers: Layer[];
   epochs: number[];
 }
 
@@ -48,22 +61,16 @@ export const LIMITS =
   "of the same activations do not keep all neighbours either. The right map starts from the left one; where a " +
   "group lies at last still depends on the start and the seed.";
 
-const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 /** Layer and epoch of one side. */
 function sideControls(side: SideSpecimen, name: "Left" | "Right"): Control[] {
   const prefix = name === "Left" ? "" : "right_";
   const controls: Control[] = [
-    {
-      kind: "steps",
-      name: `${prefix}layer`,
-      label: `${name} layer`,
-      tip: `Whose activations are shown on the ${name.toLowerCase()}, from the input to the output`,
-      options: side.layers.map((layer) => ({
-        value: layer.name,
-        label: `${layer.name}  ${layer.shape.join("×")}`,
-      })),
-    },
+    layerSteps(
+      side.layers,
+      `Whose activations are shown on the ${name.toLowerCase()}, from the input to the output`,
+      `${prefix}layer`,
+      `${name} layer`,
+    ),
   ];
   if (side.epochs.length)
     controls.push({
@@ -89,27 +96,24 @@ export function controlsOf(
   if (!specimen.left) return [];
   const tsne = get("method") === "tsne";
   const hasMaps = [...specimen.left.layers, ...specimen.right.layers].some(
-    (layer) =>
-      layer.shape.length > 1 &&
-      layer.type !== "input" &&
-      [get("layer"), get("right_layer")].includes(layer.name),
+    (layer) => hasFeatureMaps(layer) && [get("layer"), get("right_layer")].includes(layer.name),
   );
-  const controls: (Control | false)[] = [
+  return present([
     ...sideControls(specimen.left, "Left"),
     ...sideControls(specimen.right, "Right"),
-    {
-      kind: "choice",
-      name: "colour_by",
-      label: "Colour",
-      tip: "What the colours mean. Preservation: the share of its nearest neighbours that a sample has on both sides.",
-      options: columns.map((name) => ({ value: name, label: name })),
-    },
+    colourChoice(
+      columns,
+      "What the colours mean. Preservation: the share of its nearest neighbours that a sample has on both sides.",
+    ),
     {
       kind: "choice",
       name: "of",
       label: "Neighbours in",
       tip: "Where the nearest neighbours are looked for: among the activation vectors, or in the maps as they are drawn",
-      options: options(["activations", "the activations"], ["maps", "the maps"]),
+      options: options([
+        ["activations", "the activations"],
+        ["maps", "the maps"],
+      ]),
     },
     {
       kind: "slider",
@@ -120,65 +124,21 @@ export function controlsOf(
       max: Math.max(2, Math.min(50, shown - 1)),
       step: 1,
     },
-    {
-      kind: "choice",
-      name: "method",
-      label: "Projection",
-      tip: "t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
-      options: options(["tsne", "t-SNE"], ["pca", "PCA"]),
-    },
+    projectionChoice(),
     {
       kind: "toggle",
       name: "match",
       label: "Right starts from left",
       tip: "The right t-SNE starts from the left map, or the right PCA is turned to match it. Otherwise each is made as if it were alone.",
     },
-    hasMaps && {
-      kind: "choice",
-      name: "reduce",
-      label: "Feature map",
-      tip: "How the feature maps of a sample become one vector: all their values, or one value per channel",
-      options: options(
-        ["flatten", "all values"],
-        ["max", "largest per channel"],
-        ["mean", "mean per channel"],
-      ),
-    },
-    tsne && {
-      kind: "slider",
-      name: "perplexity",
-      label: "Perplexity",
-      tip: "About how many neighbours each sample attends to in t-SNE",
-      min: Math.min(2, Number(get("perplexity"))),
-      max: Math.max(3, Math.min(200, Math.ceil(shown / 3) - 1)),
-      step: 1,
-      log: true,
-    },
-    tsne && {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed gives other, equally good maps",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
-    specimen.n > 200 && {
-      kind: "number",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many are shown, evenly spread over all; 0 for all",
-      min: 0,
-      max: specimen.n,
-      step: 100,
-    },
-    {
-      kind: "button",
-      name: "lasso",
-      label: "Lasso",
-      tip: "Draw around points in either map to select them (L). Shift adds, Alt removes. Or hold Shift and drag.",
-      pressed: get("lasso") === true,
-    },
+    hasMaps && featureMapChoice(),
+    tsne && perplexitySlider(get, shown),
+    tsne && seedNumber("Another seed gives other, equally good maps"),
+    specimen.n > 200 && samplesNumber(specimen.n),
+    lassoButton(
+      get,
+      "Draw around points in either map to select them (L). Shift adds, Alt removes. Or hold Shift and drag.",
+    ),
     {
       kind: "button",
       name: "clear",
@@ -186,12 +146,9 @@ export function controlsOf(
       tip: "Select nothing (Escape in a map)",
       disabled: !get("clear"),
     },
-    { kind: "button", name: "everything", label: "Show all", tip: "Undo zoom and pan in both maps (0)" },
-  ];
-  return controls.filter((control) => control !== false);
+    showAllButton("Undo zoom and pan in both maps (0)"),
+  ]);
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 export function factsOf(meta: ComparisonMeta, shown: number): Fact[] {
   const [left, right] = meta.sides;

@@ -1,6 +1,7 @@
 // The controls of the neuron explorer, and the facts under its picture.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, options, present } from "../../parts/controls";
+import { layerChoice, samplesNumber } from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 
 export interface NeuronMeta {
   layer: string;
@@ -35,21 +36,13 @@ export const LIMITS =
   "same job does not follow. Many units cannot be laid out in a plane truly: see the stress. A unit that stands " +
   "out on a selection may stand out on other samples too, and the class that a unit tells best it may still tell badly.";
 
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 export function controlsOf(
   specimen: NeuronSpecimen,
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
   get: (name: string) => any,
 ): Control[] {
-  const controls: (Control | false)[] = [
-    {
-      kind: "choice",
-      name: "layer",
-      label: "Layer",
-      tip: "Whose units are shown",
-      options: specimen.layers.map((value) => ({ value, label: value })),
-    },
+  return present([
+    layerChoice(specimen.layers, "Whose units are shown"),
     specimen.maps.includes(get("layer")) && {
       kind: "choice",
       name: "reduce",
@@ -80,15 +73,7 @@ export function controlsOf(
         ["class", "class they tell"],
       ]),
     },
-    {
-      kind: "number",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many are shown, evenly spread over all; 0 for all",
-      min: 0,
-      max: specimen.n,
-      step: 100,
-    },
+    samplesNumber(specimen.n),
     {
       kind: "toggle",
       name: "lasso",
@@ -107,8 +92,7 @@ export function controlsOf(
       label: "Clear units",
       tip: "Select no units",
     },
-  ];
-  return controls.filter(Boolean) as Control[];
+  ]);
 }
 
 export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
@@ -126,7 +110,7 @@ export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
       tip: "How far distances in the map of units are from 1 − |r|: 0 is perfect, 0.3 to 0.5 is usual for many units",
     });
   if (meta.hit !== null)
-    facts.push({ text: `neighbourhood hit ${(100 * meta.hit).toFixed(1)} %`, tip: "In the map of samples" });
+    facts.push({ text: `neighbourhood hit ${percent(meta.hit)}`, tip: "In the map of samples" });
   for (const note of meta.notes) facts.push({ text: note });
   return facts;
 }

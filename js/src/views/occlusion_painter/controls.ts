@@ -1,6 +1,7 @@
 // The controls of the occlusion painter, and the facts under its picture.
-import type { Control } from "../../parts/controls";
+import { type Control, options } from "../../parts/controls";
 import type { Tool } from "../../parts/paint_board";
+import { seedNumber } from "../../parts/projection_controls";
 import type { Fact } from "../../parts/status";
 
 export interface MapMeta {
@@ -43,8 +44,6 @@ const FILLS: [string, string][] = [
   ["noise", "noise"],
   ["local mean", "mean of the surroundings"],
 ];
-
-const options = (pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
 
 export function controlsOf(
   specimen: PainterSpecimen,
@@ -93,15 +92,7 @@ export function controlsOf(
         ...(specimen.patch ? [["patch", "another picture"] as [string, string]] : []),
       ]),
     },
-    get("fill") === "noise" && {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed gives other noise; one seed always gives the same",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
+    get("fill") === "noise" && seedNumber("Another seed gives other noise; one seed always gives the same"),
   ];
   if (paint) {
     controls.push(

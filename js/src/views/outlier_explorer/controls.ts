@@ -1,11 +1,22 @@
 // The controls of the outlier explorer, and the facts under its picture.
-import type { Control } from "../../parts/controls";
-import type { Fact } from "../../parts/status";
+import { type Control, options, present } from "../../parts/controls";
+import {
+  featureMapChoice,
+  hasFeatureMaps,
+  type Layer,
+  lassoButton,
+  layerSteps,
+  perplexitySlider,
+  projectionChoice,
+  samplesSlider,
+  showAllButton,
+} from "../../parts/projection_controls";
+import { type Fact, percent } from "../../parts/status";
 import { type OutlierMeta, type Report, SHOWS } from "./report";
 
 export interface OutlierSpecimen {
   n: number;
-  layers: { name: string; type: string; shape: number[] }[];
+  layers: Layer[];
   names: string[] | null;
 }
 
@@ -16,8 +27,6 @@ export const LIMITS =
   "one is the reason for the other; in the last layers both come from the same features. Regions are guessed " +
   "from the points around; the network was not asked there.";
 
-const options = (...pairs: [string, string][]) => pairs.map(([value, label]) => ({ value, label }));
-
 export function controlsOf(
   specimen: OutlierSpecimen,
   shown: number,
@@ -27,61 +36,21 @@ export function controlsOf(
 ): Control[] {
   const current = specimen.layers.find((layer) => layer.name === get("layer"));
   const most = Math.max(1, shown - 1);
-  const controls: (Control | false)[] = [
-    {
-      kind: "steps",
-      name: "layer",
-      label: "Layer",
-      tip: "Whose activations are shown, from the input to the output",
-      options: specimen.layers.map(({ name, shape }) => ({
-        value: name,
-        label: `${name}  ${shape.join("×")}`,
-      })),
-    },
-    (current?.shape.length ?? 0) > 1 &&
-      current?.type !== "input" && {
-        kind: "choice",
-        name: "reduce",
-        label: "Feature map",
-        tip: "How the feature maps of a sample become one vector",
-        options: options(
-          ["flatten", "all values"],
-          ["max", "largest per channel"],
-          ["mean", "mean per channel"],
-        ),
-      },
-    {
-      kind: "choice",
-      name: "method",
-      label: "Projection",
-      tip: "t-SNE keeps neighbours together; PCA shows the two directions of largest variance",
-      options: options(["tsne", "t-SNE"], ["pca", "PCA"]),
-    },
-    get("method") === "tsne" && {
-      kind: "slider",
-      name: "perplexity",
-      label: "Perplexity",
-      tip: "About how many neighbours each sample attends to in t-SNE",
-      min: Math.min(2, Number(get("perplexity"))),
-      max: Math.max(3, Math.min(200, Math.ceil(shown / 3) - 1)),
-      step: 1,
-      log: true,
-    },
-    specimen.n > 200 && {
-      kind: "slider",
-      name: "n_samples",
-      label: "Samples",
-      tip: "How many samples are shown, evenly spread over all",
-      min: 100,
-      max: specimen.n,
-      step: specimen.n > 2000 ? 100 : 50,
-    },
+  return present([
+    layerSteps(specimen.layers, "Whose activations are shown, from the input to the output"),
+    hasFeatureMaps(current) && featureMapChoice("How the feature maps of a sample become one vector"),
+    projectionChoice(),
+    get("method") === "tsne" && perplexitySlider(get, shown),
+    samplesSlider(specimen.n),
     {
       kind: "choice",
       name: "of",
       label: "Neighbours in",
       tip: "Nearest in the picture, or nearest in the layer itself: what the picture tears apart shows in the difference",
-      options: options(["map", "the map"], ["activations", "the activations"]),
+      options: options([
+        ["map", "the map"],
+        ["activations", "the activations"],
+      ]),
     },
     {
       kind: "slider",
@@ -108,21 +77,12 @@ export function controlsOf(
       label: "Regions",
       tip: "Colour the ground by the class predicted for the points around: approximate, the network is not run there",
     },
-    {
-      kind: "button",
-      name: "lasso",
-      label: "Lasso",
-      tip: "Draw around points to list only these (L). Shift adds, Alt removes. Or hold Shift and drag.",
-      pressed: get("lasso") === true,
-    },
-    {
-      kind: "button",
-      name: "everything",
-      label: "Show all",
-      tip: "Undo zoom and pan (0, or double click)",
-    },
-  ];
-  return controls.filter((control) => control !== false);
+    lassoButton(
+      get,
+      "Draw around points to list only these (L). Shift adds, Alt removes. Or hold Shift and drag.",
+    ),
+    showAllButton(),
+  ]);
 }
 
 const SORTS: Record<string, string> = {
@@ -153,8 +113,6 @@ export function listControls(report: Report): Control[] {
     },
   ];
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 export function factsOf(meta: OutlierMeta, shown: number, of: string): Fact[] {
   const how =

@@ -1,5 +1,6 @@
 // The controls of the receptive field view, and the facts under its picture.
 import type { Control } from "../../parts/controls";
+import { seedNumber } from "../../parts/projection_controls";
 import type { Fact } from "../../parts/status";
 import type { FieldMeta } from "./read";
 import { TIPS } from "./words";
@@ -69,15 +70,7 @@ export function controlsOf(
           },
         ]
       : []),
-    {
-      kind: "number",
-      name: "seed",
-      label: "Seed",
-      tip: "Another seed gives other places and other noise; one seed always gives the same",
-      min: 0,
-      max: 999,
-      step: 1,
-    },
+    seedNumber("Another seed gives other places and other noise; one seed always gives the same"),
     {
       kind: "slider",
       name: "opacity",
