@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def run_batch(
     With ``doubled`` the batch is two copies of one sample.
     """
     inputs = network.prepare(raw)
-    record = _Record(layers, count, reduce)
+    record = _Record(layers, count, reduce, _mask(inputs))
     for layer in layers:
         if layer.name == INPUT:
             record.take(layer, first_tensor(inputs))
@@ -49,12 +49,15 @@ def run_batch(
 class _Record:
     """What is wanted of a forward pass, and what was found. No error is raised inside the model's forward."""
 
-    def __init__(self, layers: Sequence[Layer], count: int, reduce: str) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], count: int, reduce: str, mask: torch.Tensor | None = None
+    ) -> None:
         self.layers = layers
         self.found: Found = {}
         self.wrong: dict[str, tuple[int, ...]] = {}
         self._count = count
         self._reduce = reduce
+        self._mask = mask
 
     @property
     def complete(self) -> bool:
@@ -79,7 +82,9 @@ class _Record:
             self.wrong[layer.name] = shape
             self.found[layer.name] = np.empty((0, 0), np.float32)
         else:
-            self.found[layer.name] = _vectors(tensor.movedim(layer.batch_axis, 0), layer, self._reduce)
+            self.found[layer.name] = _vectors(
+                tensor.movedim(layer.batch_axis, 0), layer, self._reduce, self._mask
+            )
 
     def complain(self) -> None:
         for name, shape in self.wrong.items():
@@ -129,8 +134,25 @@ def _watch(calls: dict[int, Layer], record: _Record) -> Callable[..., None]:
     return hook
 
 
-def _vectors(tensor: torch.Tensor, layer: Layer, reduce: str) -> np.ndarray:
-    """One vector per sample, (count, features) float32, copied at once: a later layer may work in place."""
+def _mask(inputs: Any) -> torch.Tensor | None:
+    """Which steps of padded texts are real, (count, steps) bool, if the tokenizer has said so."""
+    found = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
+    is_mask = isinstance(found, torch.Tensor) and found.ndim == 2
+    return found.bool() if is_mask else None  # type: ignore[union-attr]
+
+
+def _vectors(tensor: torch.Tensor, layer: Layer, reduce: str, mask: torch.Tensor | None) -> np.ndarray:
+    """One vector per sample, (count, features) float32, copied at once: a later layer may work in place.
+
+    Of texts that were padded only the real steps count, or a text would lie elsewhere beside longer ones.
+    """
+    is_steps = tensor.ndim == 3 and layer.channel_axis == 1
+    if mask is not None and reduce != "flatten" and is_steps and tensor.shape[:2] == mask.shape:
+        real = mask.to(tensor.device)[..., None]
+        if reduce == "max":
+            tensor = tensor.masked_fill(~real, -torch.inf).amax(1)
+        else:
+            tensor = (tensor.float() * real).sum(1) / real.sum(1).clamp(min=1)
     if tensor.ndim > 2 and reduce != "flatten" and layer.name != OUTPUT:
         axes = [axis for axis in range(1, tensor.ndim) if axis != 1 + layer.channel_axis]
         tensor = tensor.amax(axes) if reduce == "max" else tensor.float().mean(axes)

@@ -553,3 +553,32 @@ def test_predict_of_a_model_without_classes():
         with pytest.raises(ModelError, match=r"values per sample, not one for each class.*output="):
             Network(module).predict(data(2, 1, 5, 5))
     assert Network(nn.Conv2d(1, 2, 5)).predict(data(3, 1, 5, 5)).shape == (3, 2)
+
+
+class Mixed(nn.Module):
+    """Reads padded texts step by step; the padding is not left out by the model itself."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.letters = nn.Embedding(30, 6)
+        self.steps = nn.Linear(6, 4)
+
+    def forward(self, input_ids, attention_mask):
+        return self.steps(self.letters(input_ids)).mean(1) + 0 * attention_mask.sum()
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_of_padded_texts_only_the_real_steps_count(reduce):
+    model = Mixed()
+    ids = torch.tensor([[3, 4, 5, 0, 0], [6, 7, 8, 9, 10]])
+    batch = {"input_ids": ids, "attention_mask": (ids > 0).long()}
+    alone = {key: value[:1, :3] for key, value in batch.items()}
+    together = capture(model, batch, ["steps"], reduce=reduce)["steps"]
+    np.testing.assert_allclose(
+        together[:1], capture(model, alone, ["steps"], reduce=reduce)["steps"], atol=1e-6
+    )
+    with torch.no_grad():
+        whole = model.steps(model.letters(ids))[1]
+    expected = whole.mean(0) if reduce == "mean" else whole.amax(0)
+    np.testing.assert_allclose(together[1], expected.numpy(), atol=1e-6)
