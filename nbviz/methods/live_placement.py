@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,7 +133,11 @@ def ready_steps(specimen: ModelSpecimen, chart: LayerMap, reduce: str) -> Any:
 def _counts_filling(specimen: ModelSpecimen, layer: str, reduce: str) -> bool:
     inputs = specimen.samples.inputs
     is_text = isinstance(inputs, list) and isinstance(inputs[0], str)
-    return is_text and reduce != "flatten" and len(specimen.network.layer(layer, specimen.samples).shape) > 1
+    has_steps = len(specimen.network.layer(layer, specimen.samples).shape) > 1
+    if not is_text or reduce == "flatten" or not has_steps:
+        return False
+    prepared = specimen.network.prepare(specimen.samples.batch(slice(0, 1)))
+    return not (isinstance(prepared, Mapping) and "attention_mask" in prepared)  # which says what is filling
 
 
 def placement_map(specimen: ModelSpecimen, layer: str, **options: Any) -> PlacementMap:
