@@ -39,6 +39,15 @@ def with_checkpoints(network: Network, checkpoints: Any) -> Network:
     )
 
 
+def with_checked_checkpoints(network: Network) -> Network:
+    """``network`` with the checkpoints that it has, read as :func:`with_checkpoints` reads them.
+
+    Those that are not at hand in a dict, but are loaded when asked for, are left as they are.
+    """
+    given = network.checkpoints
+    return with_checkpoints(network, given) if given and isinstance(given, dict) else network
+
+
 def read_checkpoints(checkpoints: Any, module: nn.Module) -> dict[int, dict[str, torch.Tensor]]:
     """Weights by epoch, named as the parameters and buffers of ``module`` are.
 

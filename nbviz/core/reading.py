@@ -152,6 +152,12 @@ def read_labels(labels: Any, n: int, names: Sequence[str]) -> tuple[np.ndarray |
     if labels is None:
         return None, tuple(names)
     values = column("y", labels, n)
+    unlabelled = _missing(values)
+    if len(unlabelled):
+        raise ValueError(
+            f"y has no label for {len(unlabelled)} of {n} samples (None or NaN among words, first for sample "
+            f"{unlabelled[0]}). Leave these samples out, or give them a class of their own: 'unknown'."
+        )
     if values.dtype.kind in "biu":
         return values.astype(np.int64), tuple(names)
     if values.dtype.kind == "f":
@@ -163,6 +169,15 @@ def read_labels(labels: Any, n: int, names: Sequence[str]) -> tuple[np.ndarray |
         raise ValueError(f"y holds {missing[0]!r}, which is not among class_names: {', '.join(order)}")
     code = {name: i for i, name in enumerate(order)}
     return np.array([code[str(value)] for value in values], dtype=np.int64), tuple(order)
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    """Rows without a label among labels that are words. NaN among numbers is a value that is not known."""
+    if values.dtype.kind != "O":
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(
+        [value is None or (isinstance(value, float) and np.isnan(value)) for value in values]
+    )
 
 
 def column(what: str, values: Any, n: int) -> np.ndarray:

@@ -46,6 +46,12 @@ class Predictions:
             return cls(array.astype(np.int64), np.full(len(array), np.nan, np.float32))
         if array.ndim != 2:
             raise ValueError(f"predictions must be (n,) classes or (n, classes) outputs, got {array.shape}")
+        if np.isnan(array).any():
+            row = int(np.flatnonzero(np.isnan(array).any(1))[0])
+            raise ValueError(
+                f"the outputs hold NaN (first for sample {row}), so nothing is predicted: has the training "
+                "diverged, or does the input hold NaN?"
+            )
         shares = probabilities(array, sigmoid=sigmoid)
         return cls(shares.argmax(1).astype(np.int64), shares.max(1))
 

@@ -34,6 +34,7 @@ class ModelSpecimen:
     def __init__(self, network: Network, samples: Samples) -> None:
         self.network, self.samples = network, samples
         self._known: tuple[tuple[int, ...], np.ndarray, Predictions] | None = None
+        self._bad_outputs = 0  # samples of the last run
 
     def with_network(self, network: Network) -> ModelSpecimen:
         """The same samples under another network."""
@@ -63,7 +64,10 @@ class ModelSpecimen:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.network.notes
+        if not self._bad_outputs:
+            return self.network.notes
+        bad = f"no predictions: the model's output is NaN for {self._bad_outputs:,} samples"
+        return (*self.network.notes, bad)
 
     def reduction(self, layer: str, reduce: str) -> str:
         """How ``layer`` is reduced where ``reduce`` is asked for: the channels of a hidden layer are
@@ -112,8 +116,10 @@ class ModelSpecimen:
         activations = arrays[layer] if kept is None else kept
         if known is None and self._classifies():
             outputs = activations if layer == OUTPUT else arrays[OUTPUT]
-            known = Predictions.of(outputs, sigmoid=network.ends_in_sigmoid(self.samples))
-            self._known = (version, rows, known)
+            self._bad_outputs = int(np.isnan(outputs).any(1).sum())
+            if not self._bad_outputs:
+                known = Predictions.of(outputs, sigmoid=network.ends_in_sigmoid(self.samples))
+                self._known = (version, rows, known)
             # Who wants the losses too need not run the model again.
             output_key = (samples_token(self.samples), OUTPUT, "flatten", rows.tobytes(), version)
             network.cache.put(output_key, outputs)

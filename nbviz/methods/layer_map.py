@@ -9,7 +9,7 @@ import numpy as np
 
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recording import Predictions, Recording, class_labels, spread
-from nbviz.core.specimen import Specimen
+from nbviz.core.specimen import ArraySpecimen, Specimen
 from nbviz.methods.projection import Embedding, project_steps
 from nbviz.methods.tsne import MANY
 
@@ -75,15 +75,19 @@ def layer_map_steps(
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(specimen.samples), n_samples or len(specimen.samples))
     labels, (truth, why_not) = class_labels(specimen.samples), match_outputs(specimen)
-    own_notes = specimen.notes
+    own_notes: tuple[str, ...] = ()
     if specimen.reduction(layer, reduce) != reduce:
         own_notes += (f"{layer} is shown with all its values: one value per channel is for hidden layers",)
 
     def picture(recording: Recording, embedding: Embedding) -> LayerMap:
         predictions, accuracy = recording.predictions, None
-        notes = (*embedding.notes, *own_notes)
+        notes = (*embedding.notes, *specimen.notes, *own_notes)
         if predictions is not None and truth is not None:
-            accuracy = float((predictions.classes == truth[recording.rows]).mean())
+            known = truth[recording.rows]
+            if isinstance(specimen, ArraySpecimen) and not np.isin(predictions.classes, known).any():
+                notes += ("accuracy unknown: predictions and labels have no class in common",)
+            else:
+                accuracy = float((predictions.classes == known).mean())
         elif predictions is not None and why_not:
             notes += (f"accuracy unknown: {why_not}",)
         return LayerMap(layer, recording.rows, embedding, predictions, accuracy, notes)

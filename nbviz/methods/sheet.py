@@ -144,6 +144,9 @@ class Sheet:
             raise ValueError(
                 "the drawing holds NaN or infinite values; pixels are whole numbers from 0 to 255"
             )
+        if array.dtype.kind == "f" and array.min() >= 0 and array.max() == 1:
+            array = 255 * array  # a share of the full strength, as matplotlib and scikit-image have it
+            array = np.round(array)
         if array.min() < 0 or array.max() > 255 or (array != np.round(array)).any():
             raise ValueError(
                 f"pixels are whole numbers from 0 to 255, the drawing's values go from {array.min():g} to "

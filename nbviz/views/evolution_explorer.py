@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from nbviz.core.checkpoints import with_checkpoints
+from nbviz.core.checkpoints import with_checked_checkpoints, with_checkpoints
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Result, Steps, result_of
 from nbviz.core.network import Network
@@ -130,9 +130,9 @@ class EvolutionExplorer(View):
     ) -> None:
         network = Network.of(model)
         samples = samples_of("EvolutionExplorer(model, X, y)", X, y)
-        if checkpoints is None and isinstance(network.checkpoints, dict):
-            checkpoints = network.checkpoints  # given by hand: they may be of any form
-        if checkpoints is not None:
+        if checkpoints is None:
+            network = with_checked_checkpoints(network)
+        else:
             network = with_checkpoints(network, checkpoints)
         self._network: Network | None = network
         self._samples: Samples | None = samples

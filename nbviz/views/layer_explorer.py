@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from nbviz.core.checkpoints import with_checkpoints
+from nbviz.core.checkpoints import with_checked_checkpoints, with_checkpoints
 from nbviz.core.epoch_specimen import EpochSpecimens
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Result, Steps
@@ -119,7 +119,9 @@ class LayerExplorer(SampleMapView):
     ) -> None:
         network = Network.of(model)
         samples = samples_of("LayerExplorer(model, X, y)", X, y, max_samples=max_samples)
-        if checkpoints is not None:
+        if checkpoints is None:
+            network = with_checked_checkpoints(network)
+        else:
             network = with_checkpoints(network, checkpoints)
         if layers is None:
             self._begin(ModelSpecimen(network, samples), traits)

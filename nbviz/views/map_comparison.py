@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from nbviz.core.checkpoints import with_checked_checkpoints
 from nbviz.core.epoch_specimen import EpochSpecimens, Networks
 from nbviz.core.errors import UnknownName, unknown_name
 from nbviz.core.events import Preview, Result, Steps
@@ -115,8 +116,8 @@ class MapComparison(SampleMapView):
     """Predictions of both sides for the browser. Not to be set."""
 
     def __init__(self, left: Any, X: Any = None, y: Any = None, *, right: Any = None, **traits: Any) -> None:
-        network = Network.of(left)
-        other = network if right is None else Network.of(right)
+        network = with_checked_checkpoints(Network.of(left))
+        other = network if right is None else with_checked_checkpoints(Network.of(right))
         samples = samples_of("MapComparison(left, X, y)", X, y)
         sides = (EpochSpecimens(ModelSpecimen(network, samples)),) * 2
         if other is not network:

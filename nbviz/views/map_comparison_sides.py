@@ -31,6 +31,11 @@ def choose_sides(sides: Pair, traits: dict[str, Any]) -> None:
     traits["layer"] = left.now.check(traits.get("layer") or left.now.default_layer())
     traits["right_layer"] = _right_layer(right, traits.get("right_layer", ""), traits["layer"])
     for name, side in (("checkpoint", left), ("right_checkpoint", right)):
+        if traits.get(name) is not None and not side.epochs:
+            raise ValueError(
+                f"{name}={traits[name]!r}: there are no checkpoints. Give them with the model: "
+                "Network(model, checkpoints={epoch: weights, ...})"
+            )
         if traits.get(name) is not None and traits[name] not in side.epochs:
             raise unknown_name("epoch", traits[name], [str(epoch) for epoch in side.epochs])
 

@@ -48,7 +48,7 @@ RECIPES = {
         "four dense ReLU layers with dropout on MNIST, 28 x 28",
         "DigitMLP",
         {"width": 192, "dropout": 0.2},
-        checkpoints=(0, 1, 2, 4, 8, 40),
+        checkpoints=(0, 1, 2, 8, 40),
         learning_rate=2e-3,
     ),
 }
