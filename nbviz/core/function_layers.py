@@ -44,9 +44,13 @@ class FunctionSpecimen(ModelSpecimen):
     ) -> None:
         super().__init__(network, samples)
         if not isinstance(functions, Mapping) or not all(map(callable, functions.values())):
+            hint = ""
+            for name, value in functions.items() if isinstance(functions, Mapping) else ():
+                if not callable(value) and callable(getattr(value, "transform", None)):
+                    hint = f". Give its method, layers={{{name!r}: {type(value).__name__}.transform}}, fitted"
             raise TypeError(
                 "layers is a mapping of name to function, layers={'tf-idf': lambda batch: ...}; "
-                f"got {functions!r}"
+                f"got {functions!r}{hint}"
             )
         self._functions = {str(name): function for name, function in functions.items()}
         self._layers = {name: self._describe(name) for name in self._functions}

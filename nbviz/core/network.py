@@ -21,7 +21,7 @@ from nbviz.core.shadow import Shadow
 from nbviz.core.tokenizers import Tokenizer, tokenizer_of
 from nbviz.core.trace import Trace, trace
 from nbviz.core.user_warning import warn_user
-from nbviz.core.version import fingerprint, structure
+from nbviz.core.version import changes, fingerprint, structure
 
 
 class Network:
@@ -47,7 +47,7 @@ class Network:
         Names of the classes, in the order of the model's outputs.
     tokenizer : callable, or mapping of str to int, optional
         For text: as in transformers, any callable from one string to a list of token ids, or a dict of
-        characters to ids.
+        characters to ids. Texts of different lengths are one batch only if it pads them (transformers does).
     output : int, str or callable, optional
         Which output to take where the model has several. Default: the first tensor, or ``logits``.
     forward : callable, optional
@@ -159,8 +159,7 @@ class Network:
         Writes through ``parameter.data`` bump no counter, so a few numbers of each tensor are compared too.
         """
         tensors = [*self.module.parameters(), *self.module.buffers()]
-        counts = sum(t._version for t in tensors if not t.is_inference())
-        return (counts, hash(structure(self.module)), fingerprint(tensors))
+        return (changes(tensors), hash(structure(self.module)), fingerprint(tensors))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[nn.Module]:

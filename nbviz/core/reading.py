@@ -89,8 +89,20 @@ def stack(items: list[Any]) -> Any:
     return np.stack(items) if all(isinstance(x, np.ndarray | np.number) for x in items) else items
 
 
-def read_table(frame: Any, labels: Any) -> tuple[np.ndarray, Any]:
-    """The numeric columns of a DataFrame, (n, columns) float32; ``labels`` may be the name of a column."""
+def is_shuffled(source: Any) -> bool:
+    """Whether a DataLoader gives its items in another order each time it is read."""
+    from torch.utils.data import DataLoader, RandomSampler
+
+    if not isinstance(source, DataLoader):
+        return False
+    return isinstance(getattr(source.batch_sampler, "sampler", source.sampler), RandomSampler)
+
+
+def read_table(frame: Any, labels: Any) -> tuple[np.ndarray, Any, dict[str, np.ndarray]]:
+    """The numeric columns of a DataFrame, (n, columns) float32, the labels, and the other columns by name.
+
+    ``labels`` may be the name of a column.
+    """
     if isinstance(labels, str):
         if labels not in frame.columns:
             raise ValueError(f"the table has no column {labels!r}; its columns are {list(frame.columns)}")
@@ -98,7 +110,9 @@ def read_table(frame: Any, labels: Any) -> tuple[np.ndarray, Any]:
     numeric = frame.select_dtypes(["number", "bool"])
     if numeric.shape[1] == 0:
         raise ValueError(f"the table has no numeric column; its columns are {list(frame.columns)}")
-    return numeric.to_numpy(dtype=np.float32, na_value=np.nan), labels
+    others = frame.drop(columns=numeric.columns)
+    table = numeric.to_numpy(dtype=np.float32, na_value=np.nan)
+    return table, labels, {str(name): others[name].to_numpy() for name in others}
 
 
 def read_inputs(inputs: Any) -> Any:

@@ -12,6 +12,7 @@ from nbviz.core.reading import (
     DATASET_LIMIT,
     column,
     is_dataset,
+    is_shuffled,
     names_of,
     read_dataset,
     read_inputs,
@@ -28,9 +29,9 @@ class Samples:
     inputs : array, tensor, list, mapping, DataFrame, Dataset or DataLoader
         The samples along the first axis. Images are (n, H, W) or (n, H, W, 3) uint8, or the model's own
         (n, C, H, W) tensor; a list of str is text; a mapping of arrays is a batch of tokens as transformers
-        gives it; a DataFrame is a table of numeric columns. A ``torch.utils.data.Dataset`` or
-        ``DataLoader`` is read once, up to ``max_samples``; it gives the labels too. Arrays and tensors are
-        not copied.
+        gives it; of a DataFrame the numeric columns are the inputs, the others ``metadata``. A
+        ``torch.utils.data.Dataset`` or ``DataLoader`` is read once, up to ``max_samples``; it gives the
+        labels too. Arrays and tensors are not copied.
     labels : (n,) array or list, or str, optional
         Classes as integers or strings, or numbers to be coloured on a scale; of a DataFrame, the name of
         the column that holds them.
@@ -47,7 +48,8 @@ class Samples:
     Raises
     ------
     ValueError
-        If there are no samples, or labels, names or a column are of another length.
+        If there are no samples; labels, names or a column are of another length; labels are given beside a
+        DataLoader that shuffles.
     TypeError
         If samples cannot be read from such an object.
     """
@@ -72,11 +74,17 @@ class Samples:
     ) -> None:
         if max_samples is not None and max_samples < 1:
             raise ValueError(f"max_samples must be at least 1, got {max_samples}")
+        more: dict[str, Any] = {}
         if is_dataset(inputs):
+            if labels is not None and is_shuffled(inputs):
+                raise ValueError(
+                    "the DataLoader shuffles, so labels given beside it belong to other samples: let the "
+                    "dataset give them with its items, (input, label), or use shuffle=False"
+                )
             inputs, read = read_dataset(inputs, max_samples or DATASET_LIMIT)
             labels = read if labels is None else labels
         elif hasattr(inputs, "select_dtypes"):
-            inputs, labels = read_table(inputs, labels)
+            inputs, labels, more = read_table(inputs, labels)
         self.inputs = read_inputs(inputs)
         n = len(self)
         if n == 0:
@@ -86,10 +94,8 @@ class Samples:
         # Text labels are numbered by the alphabet then, which need not be the order of a model's outputs.
         self.is_alphabetical = bool(self.class_names) and not given
         self.names = None if names is None else [str(name) for name in column("names", names, n)]
-        self.metadata = {
-            str(key): column(f"metadata column {key!r}", metadata[key], n)
-            for key in (() if metadata is None else metadata)
-        }
+        more |= {} if metadata is None else {str(key): metadata[key] for key in metadata}
+        self.metadata = {key: column(f"metadata column {key!r}", more[key], n) for key in more}
         if max_samples is not None and n > max_samples:
             self.__dict__.update(self[:max_samples].__dict__)
 

@@ -38,11 +38,16 @@ def _address(tensor: torch.Tensor | None) -> int:
     return tensor.data_ptr() if tensor is not None and strided else 0
 
 
+def changes(tensors: list[torch.Tensor]) -> int:
+    """How often they were written to, as far as torch counts it."""
+    return sum(t._version for t in tensors if not nn.parameter.is_lazy(t) and not t.is_inference())
+
+
 def fingerprint(tensors: list[torch.Tensor]) -> int:
     """Hash of up to 16 numbers of each tensor, spread over it."""
     picked: list[torch.Tensor] = []
     for tensor in tensors:
-        if tensor.layout is torch.strided and tensor.numel() and not nn.parameter.is_lazy(tensor):
+        if not nn.parameter.is_lazy(tensor) and tensor.layout is torch.strided and tensor.numel():
             flat = tensor.detach().reshape(-1)
             picked.append(flat[:: max(1, flat.numel() // 16)].to(torch.float32))
     return hash(torch.cat(picked).cpu().numpy().tobytes()) if picked else 0

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nbviz.core.errors import unknown_name
+from nbviz.methods.not_finite import NotFiniteError
 
 # Squares of float32 numbers outside this range overflow or vanish; such activations (a network that
 # diverged) are computed in float64.
@@ -27,9 +28,10 @@ def check_activations(activations: ArrayLike) -> NDArray[Any]:
     ------
     TypeError
         Values are not real numbers.
+    NotFiniteError
+        NaN or infinite values.
     ValueError
-        Not two-dimensional, no sample, one sample, no feature, NaN or infinite values, or every sample
-        has the same activations.
+        Not two-dimensional, no sample, one sample, no feature, or every sample has the same activations.
     """
     array = np.asarray(activations)
     if array.dtype.kind not in "fiub":
@@ -62,11 +64,11 @@ def check_activations(activations: ArrayLike) -> NDArray[Any]:
 
 def _raise_not_finite(array: NDArray[Any]) -> None:
     bad = ~np.isfinite(array)
-    count, nans, rows = int(bad.sum()), int(np.isnan(array).sum()), int(bad.any(axis=1).sum())
-    raise ValueError(
+    count, nans, rows = int(bad.sum()), int(np.isnan(array).sum()), np.flatnonzero(bad.any(axis=1))
+    raise NotFiniteError(
         f"activations hold {count} value{'s' * (count != 1)} that {'are' if count != 1 else 'is'} not finite "
-        f"({nans} NaN, {count - nans} infinite), in {rows} of {len(array)} samples; "
-        "look for a division by zero, a logarithm of zero, or weights that diverged in training"
+        f"({nans} NaN, {count - nans} infinite), in {len(rows)} of {len(array)} samples",
+        rows,
     )
 
 

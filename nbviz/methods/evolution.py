@@ -254,7 +254,8 @@ def _check_frame(frame: NDArray[Any], title: str, n_samples: int) -> NDArray[Any
     try:
         array = check_activations(frame)
     except (ValueError, TypeError) as error:
-        raise type(error)(f"frame {title!r}: {error}") from error
+        error.args = (f"frame {title!r}: {error.args[0]}",)
+        raise
     if len(array) != n_samples:
         raise ValueError(
             f"frame {title!r} has {len(array)} samples, the first has {n_samples}: "

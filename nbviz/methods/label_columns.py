@@ -19,7 +19,8 @@ def check_layers(layers: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
         try:
             arrays[str(name)] = check_activations(values)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"layer {name!r}: {error}") from error
+            error.args = (f"layer {name!r}: {error.args[0]}",)
+            raise
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the layers must hold the same samples, but their numbers differ: {lengths}")

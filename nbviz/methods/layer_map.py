@@ -9,7 +9,9 @@ import numpy as np
 
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recording import Predictions, Recording, class_labels, spread
+from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, Specimen
+from nbviz.methods.not_finite import samples_named
 from nbviz.methods.projection import Embedding, project_steps
 from nbviz.methods.tsne import MANY
 
@@ -106,7 +108,8 @@ def layer_map_steps(
     shown = None if labels is None else labels[rows]
     if len(rows) > MANY:
         projection = {"n_jobs": -1, **projection}  # minutes of work: the last digits may then differ
-    for event in _named(project_steps(recording.activations, shown, **projection), layer):
+    steps = project_steps(recording.activations, shown, **projection)
+    for event in _named(steps, layer, specimen.samples, rows):
         if isinstance(event, Preview | Result):
             yield type(event)(picture(recording, event.value))
         else:
@@ -149,10 +152,11 @@ def match_outputs(specimen: Specimen) -> tuple[np.ndarray | None, str]:
     return np.where(inside, table[np.where(inside, labels, 0)], -1), ""
 
 
-def _named(steps: Steps, layer: str) -> Steps:
-    """The same steps; an error says which layer it is about."""
+def _named(steps: Steps, layer: str, samples: Samples, rows: np.ndarray) -> Steps:
+    """The same steps; an error says which layer, and which samples, it is about."""
     try:
-        yield from steps
+        with samples_named(samples, rows):
+            yield from steps
     except (ValueError, TypeError) as error:
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(f"layer {layer!r}: {error}") from error

@@ -16,6 +16,7 @@ from nbviz.core.recording import Recording
 from nbviz.core.specimen import ModelSpecimen, Specimen
 from nbviz.methods.label_columns import check_layers
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours_steps
+from nbviz.methods.not_finite import samples_named
 from nbviz.methods.probe_columns import (
     ProbeColumns,
     neighbour_ceiling,
@@ -267,7 +268,8 @@ class _Work:
             found: Recording = yield from result_of(
                 specimen.record_steps(layer, self.settings["reduce"], self.rows)
             )
-            return check_layers({layer: found.activations})[layer]
+            with samples_named(specimen.samples, self.rows):
+                return check_layers({layer: found.activations})[layer]
         except (TypeError, ValueError) as error:
             self.store.scores[(*self.keys[who], "why not", layer)] = f"{who}{error}"
             return None

@@ -235,4 +235,5 @@ def _check_side(side: NDArray[Any], name: str) -> NDArray[Any]:
     try:
         return check_activations(side)
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{name}: {error}") from error
+        error.args = (f"{name}: {error.args[0]}",)
+        raise

@@ -60,7 +60,15 @@ class NeighbourPreservation:
 
     def most_changed(self, count: int | None = None) -> NDArray[np.int64]:
         """Samples by the share of neighbours they kept, the smallest first; of equal ones the lower number
-        first. All of them without ``count``."""
+        first. All of them without ``count``.
+
+        Raises
+        ------
+        ValueError
+            If ``count`` is negative.
+        """
+        if count is not None and count < 0:
+            raise ValueError(f"count={count} must be 0 or more")
         return np.argsort(self.local, kind="stable")[:count]
 
 

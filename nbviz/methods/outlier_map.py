@@ -24,6 +24,7 @@ from nbviz.methods.shared_classes import SharedClasses
 
 SPACES = ("map", "activations")
 REST = 4.0  # a moving map is measured again after so many times what the last measurement took
+NAMED = 5  # classes that a note names
 COARSE, FINE = 80, 200  # places along the longer side of the regions, while the map moves and at the end
 
 
@@ -207,7 +208,19 @@ class _Measure:
         notes = value.notes
         if self.regions and self._predictions(value) is None:
             notes += ("no regions: they are coloured by predictions that compare with the labels",)
-        return notes
+        return notes + self._small_classes(self.classes.codes[value.rows])
+
+    def _small_classes(self, labels: NDArray[np.int64]) -> tuple[str, ...]:
+        """Classes whose samples cannot have more neighbours of their own than an outlier has."""
+        codes, sizes = np.unique(labels, return_counts=True)
+        small = [self.classes.name(int(code)) for code in codes[sizes <= self.most_hit + 1]]
+        if not small:
+            return ()
+        named = ", ".join(small[:NAMED]) + (", …" if len(small) > NAMED else "")
+        return (
+            f"too few samples ({self.most_hit + 1} or fewer) to be anything but outliers: "
+            f"class{'es' * (len(small) > 1)} {named}",
+        )
 
 
 def exact_report(picture: OutlierMap) -> NeighbourReport:

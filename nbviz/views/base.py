@@ -76,6 +76,7 @@ class View(anywidget.AnyWidget):
     _other_words: ClassVar[dict[str, str]] = {}  # keywords of other libraries, and what they are called here
     _is_closed = False
     _latest: Any = None  # the newest value of compute()
+    _notes: tuple[str, ...] = ()  # on the newest picture
 
     def __init__(self, *, executor: str | None = None, **traits: Any) -> None:
         known = {name for name in self.trait_names() if not name.startswith("_")} - {"comm", "keys", "log"}
@@ -140,10 +141,12 @@ class View(anywidget.AnyWidget):
         if self._latest is None:
             return text
         if self.status in ("pending", "running"):
-            return f"{text} (a newer picture is being computed)"
-        if self.status == "error":
-            return f"{text} (the last picture; then: {self.state_in_words()})"
-        return f"{text} (the model has changed since: refresh())" if self.model_changed else text
+            text = f"{text} (a newer picture is being computed)"
+        elif self.status == "error":
+            text = f"{text} (the last picture; then: {self.state_in_words()})"
+        elif self.model_changed:
+            text = f"{text} (the model has changed since: refresh())"
+        return "\n  ".join([text, *self._notes])
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """A message of the view's own from the browser. It must return at once."""
@@ -232,6 +235,7 @@ class View(anywidget.AnyWidget):
                 self._made_for, self.model_changed = self._computing_for, False
                 network = self.shown_network()
                 self.model_notes = [] if network is None else list(network.notes)
+                self._notes = tuple(dict.fromkeys((*self.model_notes, *frame.notes)))
             if self._recompute is not None and update.generation != self._recompute.generation:
                 return  # the picture is welcome, but the status is that of the newer request
             if isinstance(event, Progress):
@@ -341,6 +345,13 @@ class View(anywidget.AnyWidget):
         """The exception of the newest computation, with its traceback; None if it went well."""
         return self._error
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the newest picture and its model: what was left out, shortened or
+        is unusual. The view shows the same. It waits for the request that was asked for last."""
+        self.latest()
+        return self._notes
+
     def latest(self) -> Any:
         """The newest value of ``compute``, after waiting for the request that was asked for last."""
         self.wait()
@@ -355,7 +366,7 @@ class View(anywidget.AnyWidget):
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
             self._wait_for_first_picture()
-            data["text/plain"] = self.summary()
+            data["text/plain"] = "\n  ".join([self.summary(), *self._notes])
         return bundle
 
     def _wait_for_first_picture(self) -> None:
@@ -373,6 +384,7 @@ class View(anywidget.AnyWidget):
             recompute.close()
             model_watch.unwatch(self)
             self._latest = self._error = self._browser_context = self._made_for = None
+            self._notes = ()
             self._outbox.clear()
             self.release()
             self.__dict__["_is_closed"] = True

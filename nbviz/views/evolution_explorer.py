@@ -26,6 +26,7 @@ from nbviz.methods.epoch_activations import (
 )
 from nbviz.methods.evolution import Evolution, evolution_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
 from nbviz.views.base import View
 from nbviz.views.columns import columns_of, row_names
@@ -53,6 +54,8 @@ class EvolutionExplorer(View):
     checkpoints : mapping of int to state dict, optional
         Weights by epoch, also as Lightning and other trainers save them; see
         :func:`nbviz.core.checkpoints.read_checkpoints`.
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
     **traits
         Any trait below, for example ``over="layers"`` or ``strength=0.01``.
 
@@ -126,10 +129,11 @@ class EvolutionExplorer(View):
         y: Any = None,
         *,
         checkpoints: Mapping[int, Any] | None = None,
+        max_samples: int | None = None,
         **traits: Any,
     ) -> None:
         network = Network.of(model)
-        samples = samples_of("EvolutionExplorer(model, X, y)", X, y)
+        samples = samples_of("EvolutionExplorer(model, X, y)", X, y, max_samples=max_samples)
         if checkpoints is None:
             network = with_checked_checkpoints(network)
         else:
@@ -194,7 +198,8 @@ class EvolutionExplorer(View):
             self.publish(thumbnails=packed_sprite(samples))
         labels = class_labels(samples)
         shown = None if labels is None else labels[frames.rows]
-        maps = yield from self._mapped(params, frames, shown, network.version)
+        with samples_named(samples, frames.rows):
+            maps = yield from self._mapped(params, frames, shown, network.version)
         paths = trails(maps.positions, shown, strength=params.bundling, points_per_step=POINTS_PER_STEP)
         yield Result(EvolutionPicture(maps, frames, paths))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,14 +25,34 @@ ACK_TIMEOUT = 3.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: ``meta`` is plain JSON, ``buffers`` are float32, int32, uint16 or uint8 arrays."""
+    """One picture: ``meta`` is plain JSON, ``buffers`` are float32, int32, uint16 or uint8 arrays.
+
+    Lists called ``"notes"`` in the meta, or in a part of it, are remarks for the person; ``asides`` are those
+    that the picture shows in another way, such as beside a row.
+    """
 
     meta: dict[str, Any]
     buffers: list[np.ndarray] = field(default_factory=list)
+    asides: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
         return sum(b.nbytes for b in self.buffers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All remarks, each once."""
+        return tuple(dict.fromkeys((*_notes_in(self.meta), *filter(None, self.asides))))
+
+
+def _notes_in(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for item in part:
+            if isinstance(item, dict):
+                yield from _notes_in(item)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from value if key == "notes" else _notes_in(value)
 
 
 class Outbox:

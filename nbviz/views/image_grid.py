@@ -5,6 +5,7 @@ The other half is js/src/views/image_grid.ts.
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -308,9 +309,11 @@ class ImageGrid(SampleMapView):
         Raises
         ------
         ValueError
-            If the sample is not among those shown.
+            If the sample is not among those shown, or ``zoom`` is no number.
         """
         picture = self.latest()
+        if math.isnan(zoom):
+            raise ValueError("zoom is NaN: 1 shows the whole wall, 8 an eighth of its width")
         place = np.flatnonzero(picture.rows == row)
         if len(place) == 0:
             raise ValueError(f"sample {row} is not among the {len(picture.rows)} shown (n_samples)")

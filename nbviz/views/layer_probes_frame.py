@@ -38,7 +38,7 @@ def encode_table(table: ProbeTable) -> Frame:
         "notes": list(table.notes),
     }
     arrays = (table.hits, table.untrained_hits, table.scores, table.shuffled, table.untrained)
-    return Frame(meta, [array.astype(np.float32).ravel() for array in arrays])
+    return Frame(meta, [array.astype(np.float32).ravel() for array in arrays], table.layer_notes)
 
 
 def table_in_words(table: ProbeTable, measure: str) -> str:
@@ -47,6 +47,7 @@ def table_in_words(table: ProbeTable, measure: str) -> str:
     values, without = table.values(measure), table.without_layer(measure)
     for j, name in enumerate(table.columns):
         if np.isnan(values[:, j]).all():
+            text += f"; {name}: {measure} not measured"
             continue
         i = int(np.nanargmax(values[:, j]))
         high, low = (f"R² {x:.2f}" if table.is_numeric[j] else f"{x:.1%}" for x in (values[i, j], without[j]))

@@ -42,6 +42,8 @@ class LivePlacement(View):
         per class there are no probabilities.
     X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
         Pictures, or a list of strings.
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
     **traits
         Any trait below, for example ``layer="conv2"`` or ``drawing=pixels``.
 
@@ -116,9 +118,11 @@ class LivePlacement(View):
     thumbnails = t.Dict().tag(sync=True, echo_update=False)
     """All samples in one small PNG. Not to be set."""
 
-    def __init__(self, model: Any, X: Any = None, y: Any = None, **traits: Any) -> None:
+    def __init__(
+        self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
+    ) -> None:
         network = Network.of(model)
-        samples = samples_of("LivePlacement(model, X, y)", X, y)
+        samples = samples_of("LivePlacement(model, X, y)", X, y, max_samples=max_samples)
         reads_text = isinstance(samples.inputs, list) and isinstance(samples.inputs[0], str)
         self._sheet = None if reads_text else Sheet.of(samples)
         self._recorded: ModelSpecimen | None = ModelSpecimen(network, samples)

@@ -21,6 +21,7 @@ from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
+from nbviz.methods.not_finite import samples_named
 from nbviz.methods.recorded_pair import recorded_pair_steps
 from nbviz.views.columns import columns_of, row_names
 from nbviz.views.frames import Frame
@@ -59,6 +60,8 @@ class MapComparison(SampleMapView):
     X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
     right : torch.nn.Module or Network, optional
         What is shown on the right; by default the same model. It gets the same ``X``.
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
     **traits
         Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
         ``layer="conv2"`` or ``k=20``.
@@ -115,10 +118,19 @@ class MapComparison(SampleMapView):
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions of both sides for the browser. Not to be set."""
 
-    def __init__(self, left: Any, X: Any = None, y: Any = None, *, right: Any = None, **traits: Any) -> None:
+    def __init__(
+        self,
+        left: Any,
+        X: Any = None,
+        y: Any = None,
+        *,
+        right: Any = None,
+        max_samples: int | None = None,
+        **traits: Any,
+    ) -> None:
         network = with_checked_checkpoints(Network.of(left))
         other = network if right is None else with_checked_checkpoints(Network.of(right))
-        samples = samples_of("MapComparison(left, X, y)", X, y)
+        samples = samples_of("MapComparison(left, X, y)", X, y, max_samples=max_samples)
         sides = (EpochSpecimens(ModelSpecimen(network, samples)),) * 2
         if other is not network:
             sides = (sides[0], EpochSpecimens(ModelSpecimen(other, samples)))
@@ -158,11 +170,16 @@ class MapComparison(SampleMapView):
         Raises
         ------
         ValueError
-            If there are no activations, or lengths differ.
+            If there are no activations, a single layer without ``right``, or lengths differ.
         TypeError
             If activations are not real numbers, or a keyword is unknown.
         """
         given = [by_layer(left, "left"), by_layer(left if right is None else right, "right")]
+        if right is None and len(given[0]) == 1:
+            raise ValueError(
+                "there is one map, and nothing to compare it with: give right=..., or two layers or more, "
+                "from_activations({'fc1': A, 'fc2': B})"
+            )
         inputs = next(iter(given[0].values())) if X is None else X
         samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
         answers = (predictions, predictions if right is None else right_predictions)
@@ -277,12 +294,13 @@ class MapComparison(SampleMapView):
             match=params.match,
             memory=self._memory,
         )
-        for event in events:
-            if not isinstance(event, Preview | Result):
-                yield event
-                continue
-            yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
-            self.send_sprite(samples)
+        with samples_named(samples, rows):
+            for event in events:
+                if not isinstance(event, Preview | Result):
+                    yield event
+                    continue
+                yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
+                self.send_sprite(samples)
 
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
@@ -325,6 +343,8 @@ class MapComparison(SampleMapView):
 
         Raises
         ------
+        ValueError
+            If ``count`` is negative.
         RuntimeError
             If the comparison was stopped before it was known.
         """

@@ -21,6 +21,7 @@ from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neuron_projection import NeuronProjection, neuron_projection_steps
+from nbviz.methods.not_finite import samples_named
 from nbviz.methods.projection import Embedding, project_steps
 from nbviz.methods.unit_activity import (
     Discriminative,
@@ -80,6 +81,8 @@ class NeuronExplorer(View):
     ----------
     model : torch.nn.Module or Network
     X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
+    max_samples : int, optional
+        How many are read from a Dataset or DataLoader.
     **traits
         Any trait below, for example ``layer="conv2"``.
 
@@ -127,9 +130,11 @@ class NeuronExplorer(View):
     thumbnails = t.Dict().tag(sync=True, echo_update=False)
     """All samples in one small PNG. Not to be set."""
 
-    def __init__(self, model: Any, X: Any = None, y: Any = None, **traits: Any) -> None:
+    def __init__(
+        self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
+    ) -> None:
         network = Network.of(model)
-        samples = samples_of("NeuronExplorer(model, X, y)", X, y)
+        samples = samples_of("NeuronExplorer(model, X, y)", X, y, max_samples=max_samples)
         specimen = ModelSpecimen(network, samples)
         layers = [layer for layer in specimen.layers() if layer.module and len(layer.shape) in (1, 3)]
         if not layers:
@@ -193,7 +198,8 @@ class NeuronExplorer(View):
         units = neuron_projection_steps(array, method=params.method, seed=params.seed)
         units = self._kept.steps("units", (*what, params.method, params.seed), units)
         # The unit map is quick: it stands from its first preview on, while the samples' map still moves.
-        unit_map: NeuronProjection = yield from result_of(units)
+        with samples_named(samples, rows):
+            unit_map: NeuronProjection = yield from result_of(units)
         told: Discriminative | None = None
         if params.colour_units == "class":
             if shown is None:

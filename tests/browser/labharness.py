@@ -35,6 +35,14 @@ SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
+# As a new kernel, but for the modules that are loaded: seconds of every test.
+FORGET = """
+from ipywidgets.widgets import widget as _widget
+for _one in list(_widget._instances.values()):
+    _one.close()
+get_ipython().reset(new_session=True)
+__import__("gc").collect()
+"""
 CURRENT = (
     "const w = window.jupyterapp.shell.currentWidget ?? [...window.jupyterapp.shell.widgets('main')][0];"
 )
@@ -131,10 +139,14 @@ class LabServer:
         shutil.rmtree(self.state, ignore_errors=True)
 
     def write(self, name: str, cells: list[str]) -> str:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.root / name)
+        nbformat.write(notebook_of(cells), self.root / name)
         return name
+
+
+def notebook_of(cells: list[str]) -> Any:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
 
 
 class NotebookPage:
@@ -156,14 +168,34 @@ class NotebookPage:
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
         self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=30_000)
         self.wait_for_kernel()
-        # The theme is kept on the server: a test that went dark must not leave the next one in the dark.
+        self.light()
+        return self
+
+    def light(self) -> None:
+        """The theme is kept on the server: a test that went dark must not leave the next one in the dark."""
         if self.page.locator("body[data-jp-theme-light=false]").count():
             self.page.evaluate(
                 "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
                 "JupyterLab Light",
             )
             self.page.wait_for_selector("body[data-jp-theme-light=true]", state="attached", timeout=30_000)
-        return self
+
+    def begin_again(self, cells: list[str], size: tuple[int, int]) -> None:
+        """Another notebook in this page and kernel, as if both were new."""
+        self.page.evaluate(
+            f"""async ([code, notebook]) => {{ {CURRENT}
+                const kernel = w.sessionContext.session.kernel;
+                const reply = (await kernel.requestExecute({{code}}).done).content;
+                if (reply.status !== 'ok') throw new Error(reply.evalue);
+                w.context.model.fromJSON(notebook); }}""",
+            [FORGET, notebook_of(cells)],
+        )
+        self.page.wait_for_function("() => !document.querySelector('.nbviz-root')", timeout=30_000)
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.mouse.move(0, 0)
+        self.light()
+        self.console.clear()
+        self.failed.clear()
 
     def wait_for_kernel(self) -> None:
         self.page.wait_for_function(

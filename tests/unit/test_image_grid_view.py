@@ -156,6 +156,8 @@ def test_what_is_seen_can_be_set_from_python(show):
     assert view.centre == pytest.approx(((x + 0.5) / width, (y + 0.5) / height))
     with pytest.raises(ValueError, match=f"not among the {N} shown"):
         view.look_at(10_000)
+    with pytest.raises(ValueError, match="zoom is NaN"):
+        view.look_at(row, zoom=float("nan"))
 
 
 def test_the_frame_holds_rows_and_cells(show):

@@ -72,6 +72,8 @@ def test_those_that_changed_most_come_first(digits):
     ties = np.diff(found.local[order]) == 0
     assert (np.diff(order)[ties] > 0).all()
     np.testing.assert_array_equal(found.most_changed(5), order[:5])
+    with pytest.raises(ValueError, match="count=-1 must be 0 or more"):
+        found.most_changed(-1)
 
 
 @pytest.mark.parametrize(

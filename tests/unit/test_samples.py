@@ -282,10 +282,20 @@ def test_tables():
     nullable = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")})
     np.testing.assert_array_equal(Samples(nullable).inputs, [[1], [np.nan]])
     assert Samples(frame, "width").inputs.shape == (3, 2)  # a label is not an input
+    assert Samples(frame).metadata["kind"].tolist() == ["a", "b", "a"]  # words are no input, and not lost
+    assert list(Samples(frame, "kind").metadata) == []
     with pytest.raises(ValueError, match=r"no column 'knd'; its columns are \['length'"):
         Samples(frame, "knd")
     with pytest.raises(ValueError, match=r"no numeric column; its columns are \['kind'\]"):
         Samples(frame[["kind"]])
+
+
+def test_labels_beside_a_loader_that_shuffles_are_those_of_other_samples():
+    source = TensorDataset(torch.arange(6.0)[:, None])
+    with pytest.raises(ValueError, match="shuffles, so labels given beside it"):
+        Samples(DataLoader(source, 2, shuffle=True), np.arange(6))
+    assert Samples(DataLoader(source, 2), np.arange(6)).labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(Samples(DataLoader(source, 2, shuffle=True))) == 6
 
 
 def test_max_samples_cuts_everything_alike():

@@ -5,8 +5,10 @@ import pytest
 import torch
 from explorers import QUICK
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import nbviz
+from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
 
@@ -48,8 +50,11 @@ def test_predictions_of_other_classes_give_no_accuracy(some):
     inputs = np.asarray(some.inputs, np.float32).reshape(80, -1)
     view = nbviz.LayerExplorer.from_activations(inputs, some.labels, predictions=np.full(80, 77), **QUICK)
     assert view.accuracy is None
-    assert "no class in common" in " ".join(view.latest().notes)
+    assert "no class in common" in " ".join(view.notes)
+    assert "\n  accuracy unknown: predictions and labels have no class in common" in str(view)
     view.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        print(view.notes)
 
 
 def test_checkpoints_of_the_network_are_compared_with_the_model(some):
@@ -72,3 +77,85 @@ def test_a_drawing_of_zeros_and_ones_is_one_of_full_strength(some):
     view.drawing = strokes
     np.testing.assert_array_equal(view.drawing.reshape(28, 28), 255 * strokes)
     view.close()
+
+
+def test_samples_that_are_not_finite_are_named(some):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))
+    inputs = np.asarray(some.inputs, np.float32)
+    inputs[7, 0, 0] = np.nan
+    inputs[9] = np.inf
+    options = {"executor": "inline", "layer": "1"}
+    here = r"in 2 of 80 samples \(rows 7, 9\); the inputs of these samples hold such values already"
+    views = [
+        view(model, inputs, some.labels, **options) for view in (nbviz.LayerExplorer, nbviz.NeuronExplorer)
+    ]
+    views.append(nbviz.MapComparison(model, inputs, some.labels, right_layer="input", **options))
+    views.append(nbviz.EvolutionExplorer(model, inputs, some.labels, over="layers", executor="inline"))
+    for view in views:
+        with pytest.raises(ValueError, match=here):
+            view.latest()
+        view.close()
+    probes = nbviz.LayerProbes(model, inputs, some.labels, executor="inline")
+    assert "label: neighbourhood hit not measured" in str(probes)
+    assert any("layer '3': activations hold" in note and "rows 7, 9" in note for note in probes.notes)
+    assert not any(note == "" for note in probes.notes)
+    probes.close()
+    # Of a part of the samples they are told by their numbers among all; here the model is to blame.
+    with torch.no_grad():
+        model[1].weight[:] = 0
+        model[1].bias[:] = np.nan
+    fine = np.asarray(some.inputs, np.float32)
+    view = nbviz.LayerExplorer(model, fine, some.labels, n_samples=40, **options)
+    with pytest.raises(ValueError, match=r"rows 0, 2, 4, 6, 8, …\); look for a division by zero"):
+        view.latest()
+    view.close()
+
+
+def test_classes_that_are_too_small_to_be_anything_but_outliers(some):
+    labels = np.where(np.arange(80) < 3, "rare", np.where(np.arange(80) < 7, "four", "many"))
+    view = nbviz.OutlierExplorer.from_activations(
+        np.asarray(some.inputs, np.float32), labels, **QUICK, most_hit=2
+    )
+    told = [note for note in view.notes if "too few samples" in note]
+    assert told == ["too few samples (3 or fewer) to be anything but outliers: class rare"]
+    assert {0, 1, 2} <= set(view.outliers)
+    view.most_hit = 3
+    assert any("classes four, rare" in note for note in view.notes)
+    view.close()
+
+
+def test_one_map_cannot_be_compared(some):
+    array = np.asarray(some.inputs, np.float32)
+    with pytest.raises(ValueError, match="nothing to compare it with: give right="):
+        nbviz.MapComparison.from_activations(array)
+    with pytest.raises(ValueError, match="nothing to compare it with"):
+        nbviz.MapComparison.from_activations({"fc1": array}, y=some.labels)
+
+
+def test_a_lazy_model_is_refused_with_advice_in_every_map(some):
+    model = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+    inputs = np.asarray(some.inputs, np.float32)
+    for view in (nbviz.LayerExplorer, nbviz.OutlierExplorer, nbviz.MapComparison, nbviz.LivePlacement):
+        with pytest.raises(ModelError, match=r"no shape yet.*Run the model once"):
+            view(model, inputs, some.labels, executor="inline").latest()
+
+
+def test_how_many_are_read_from_a_dataset(some):
+    source = TensorDataset(torch.tensor(some.inputs, dtype=torch.float32), torch.tensor(some.labels))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.ReLU(), nn.Linear(10, 10))
+    views = (nbviz.MapComparison, nbviz.LivePlacement, nbviz.NeuronExplorer, nbviz.EvolutionExplorer)
+    for view in views:
+        options = {"over": "layers"} if view is nbviz.EvolutionExplorer else {}
+        shown = view(net, source, max_samples=30, executor="manual", **options)
+        assert shown.specimen["n"] == 30, view
+        shown.close()
+
+
+def test_a_transformer_is_no_function(some):
+    class Scaler:
+        def transform(self, batch):
+            return batch
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    with pytest.raises(TypeError, match=r"layers=\{'scaled': Scaler.transform\}, fitted"):
+        nbviz.LayerExplorer(model, some, layers={"scaled": Scaler()})
