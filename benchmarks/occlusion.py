@@ -21,9 +21,9 @@ from torch import nn
 
 from nbviz.core.network import Network
 from nbviz.methods import occlusion
-from nbviz.methods.incremental_plan import Plan
-from nbviz.methods.incremental_record import record
-from nbviz.methods.incremental_simplify import simplify
+from nbviz.methods.incremental.plan import Plan
+from nbviz.methods.incremental.record import record
+from nbviz.methods.incremental.simplify import simplify
 
 
 def plain_loop(

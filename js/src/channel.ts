@@ -1,4 +1,4 @@
-// The browser half of nbviz/core/recompute.py and nbviz/views/frames.py.
+// The browser half of nbviz/core/recompute.py and nbviz/views/parts/frames.py.
 //
 // Parameters are traits. One request is under way at a time and the newest waits; frames of an older
 // generation are dropped; drawing happens only in an animation frame.

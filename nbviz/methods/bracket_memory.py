@@ -15,7 +15,7 @@ from nbviz.core.capture import probabilities
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_batch import BatchRunner, batches
+from nbviz.methods.recurrent.batch import BatchRunner, batches
 from nbviz.methods.relative_distance import bootstrap_band
 from nbviz.methods.typo import one_sequence, replaced
 

@@ -15,7 +15,7 @@ from nbviz.core.network import Network
 from nbviz.methods.cell_annotations import AUC
 from nbviz.methods.cell_ranking import AnnotatedText, CellRanking, cell_ranking_steps
 from nbviz.methods.long_reading import read_steps
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 from nbviz.methods.text_annotations import annotations_of
 
 TOO_GOOD = "the scores are those of the text on which the best cell was chosen"

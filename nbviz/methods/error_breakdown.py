@@ -17,10 +17,10 @@ from nbviz.core.network import Network
 from nbviz.methods import error_oracles as oracle
 from nbviz.methods.error_oracles import BOOSTS, MEANING, ORDER, SEEN, WINDOWS, Parts, Places
 from nbviz.methods.ngram import NGram
-from nbviz.methods.recurrent_carry import Carry, check_carries
-from nbviz.methods.recurrent_gather import scores_of
-from nbviz.methods.recurrent_run import Layout, run
-from nbviz.methods.recurrent_tokens import sequences
+from nbviz.methods.recurrent.carry import Carry, check_carries
+from nbviz.methods.recurrent.gather import scores_of
+from nbviz.methods.recurrent.run import Layout, run
+from nbviz.methods.recurrent.tokens import sequences
 from nbviz.methods.typo import one_sequence
 
 

@@ -18,7 +18,7 @@ from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.long_reading import read_steps
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 
 GATES = ("i", "f", "o", "r", "z")
 """Gates, which lie in 0..1; the candidates g and n do not, and are none."""

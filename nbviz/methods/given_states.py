@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 
 
 def given_states(states: Any, tokens: Any = None) -> States:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_batch import BatchRunner, batches
+from nbviz.methods.recurrent.batch import BatchRunner, batches
 from nbviz.methods.relative_distance import bootstrap_band
 from nbviz.methods.typo import one_sequence
 

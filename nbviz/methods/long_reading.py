@@ -9,7 +9,7 @@ from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states_chunks, states_steps
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 
 
 def read_steps(network: Network, given: Any, keep: Callable[[States], Any], what: str) -> Steps:
@@ -23,7 +23,7 @@ def read_steps(network: Network, given: Any, keep: Callable[[States], Any], what
     given : str, ids, or a list of these
         As in :func:`~nbviz.methods.recurrent.states_steps`.
     keep : callable
-        From the :class:`~nbviz.methods.recurrent_states.States` of a piece to what is kept of it.
+        From the :class:`~nbviz.methods.recurrent.states.States` of a piece to what is kept of it.
     what : str
         What is done, for the progress.
 

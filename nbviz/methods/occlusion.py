@@ -19,7 +19,7 @@ from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
 from nbviz.methods.fills import Fill, check_fill
-from nbviz.methods.incremental_runner import Runner
+from nbviz.methods.incremental.runner import Runner
 from nbviz.methods.occlusion_changes import Changes
 from nbviz.methods.occlusion_map import OcclusionMap, Sheet
 from nbviz.methods.occlusion_picture import Picture, read_picture

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nbviz.methods.fills import Fill, local_means, replacement
-from nbviz.methods.incremental_rules import as_map
+from nbviz.methods.incremental.rules import as_map
 from nbviz.methods.occlusion_picture import Picture
 
 _KEPT = 2**28

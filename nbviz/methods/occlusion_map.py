@@ -11,7 +11,7 @@ from nbviz.core.errors import ModelError
 from nbviz.core.layers import Layer
 from nbviz.core.user_warning import warn_user
 from nbviz.methods.incremental import Reply
-from nbviz.methods.incremental_runner import Runner
+from nbviz.methods.incremental.runner import Runner
 from nbviz.methods.picture_features import class_number
 
 

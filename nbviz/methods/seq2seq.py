@@ -12,11 +12,11 @@ from torch import nn
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.methods.attention_batch import as_batch
-from nbviz.methods.attention_positions import about_positions
-from nbviz.methods.attention_result import Attention, AttentionGroup, checked
-from nbviz.methods.attention_step import Step, called, edit_of, take_step
-from nbviz.methods.attention_text import ids_of, one_of, read_inputs
+from nbviz.methods.attention.batch import as_batch
+from nbviz.methods.attention.positions import about_positions
+from nbviz.methods.attention.result import Attention, AttentionGroup, checked
+from nbviz.methods.attention.step import Step, called, edit_of, take_step
+from nbviz.methods.attention.text import ids_of, one_of, read_inputs
 
 
 @runtime_checkable
@@ -121,7 +121,7 @@ def decode_steps(
 
     Yields
     ------
-    Progress after each step; then a Result with an :class:`~nbviz.methods.attention_result.Attention` of
+    Progress after each step; then a Result with an :class:`~nbviz.methods.attention.result.Attention` of
     one layer, whose rows are the tokens written, the end token among them. Its ``output`` are the logits,
     (steps, output ids).
 

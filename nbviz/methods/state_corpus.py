@@ -11,7 +11,7 @@ import numpy as np
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states_chunks
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 from nbviz.methods.state_store import StateStore
 
 BEST = 3
@@ -101,7 +101,7 @@ def corpus_steps(
     given : str, ids, or a list of these
         As in :func:`~nbviz.methods.recurrent.states`.
     source : str
-        Kind of state, as in :meth:`~nbviz.methods.recurrent_states.States.source`.
+        Kind of state, as in :meth:`~nbviz.methods.recurrent.states.States.source`.
     layer : str
         One layer, or empty for all that have such states.
     signed, scale

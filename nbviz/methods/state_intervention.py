@@ -12,9 +12,9 @@ from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states_steps
-from nbviz.methods.recurrent_clamp import sample_steps
-from nbviz.methods.recurrent_states import States
-from nbviz.methods.recurrent_tokens import spell
+from nbviz.methods.recurrent.clamp import sample_steps
+from nbviz.methods.recurrent.states import States
+from nbviz.methods.recurrent.tokens import spell
 from nbviz.methods.state_corpus import token_loss
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from nbviz.core.events import Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.methods.annotation_enrichment import enrichment_steps
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 from nbviz.methods.state_corpus import StateCorpus, corpus_of, corpus_steps
 from nbviz.methods.state_matching import Matches
 from nbviz.methods.state_track import StateTrack

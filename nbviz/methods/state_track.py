@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbviz.core.errors import unknown_name
 from nbviz.methods.cell_selection import CellSelection, Sign, select_cells
-from nbviz.methods.recurrent_states import CELL, HIDDEN, TANH_CELL, States
+from nbviz.methods.recurrent.states import CELL, HIDDEN, TANH_CELL, States
 from nbviz.methods.state_corpus import best_next, token_loss
 from nbviz.methods.state_levels import cuts, quantise, scale_for
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.methods.recurrent_batch import BatchRunner, batches
+from nbviz.methods.recurrent.batch import BatchRunner, batches
 from nbviz.methods.relative_distance import Normalise, bootstrap_means, relative_to, time_constant
 from nbviz.methods.typo import Source, Typo, check_options, one_sequence, typo, typo_steps
 

@@ -15,8 +15,8 @@ from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states_steps
-from nbviz.methods.recurrent_states import States
-from nbviz.methods.recurrent_tokens import Given, sequences, spell
+from nbviz.methods.recurrent.states import States
+from nbviz.methods.recurrent.tokens import Given, sequences, spell
 from nbviz.methods.relative_distance import Normalise, relative_to, time_constant
 
 Source = Literal["hidden", "cell"]

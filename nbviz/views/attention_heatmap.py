@@ -15,14 +15,14 @@ from nbviz.core.events import Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
 from nbviz.methods.attention import from_weights
-from nbviz.methods.attention_edit import AttentionEditor
-from nbviz.methods.attention_effect import Effect
-from nbviz.methods.attention_result import Attention, AttentionGroup
+from nbviz.methods.attention.edit import AttentionEditor
+from nbviz.methods.attention.effect import Effect
+from nbviz.methods.attention.result import Attention, AttentionGroup
 from nbviz.methods.seq2seq import StepDecoder
 from nbviz.views.attention_heatmap_frames import encode_overview, encode_picture, picture_grid
 from nbviz.views.attention_heatmap_picture import AttentionPicture, changes_of, matrix_of
 from nbviz.views.attention_heatmap_settings import AttentionSettings
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 
 class AttentionHeatmap(AttentionSettings):

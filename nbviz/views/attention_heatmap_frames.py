@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbviz.methods.attention import patch_grid
-from nbviz.methods.attention_effect import log_probabilities
-from nbviz.methods.attention_result import Attention, AttentionGroup
-from nbviz.methods.attention_summary import (
+from nbviz.methods.attention.effect import log_probabilities
+from nbviz.methods.attention.result import Attention, AttentionGroup
+from nbviz.methods.attention.summary import (
     entropy,
     first_token_score,
     induction_score,
     mean_distance,
     previous_token_score,
 )
-from nbviz.views.frames import Frame
-from nbviz.views.pixels import shown_pixels
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pixels import shown_pixels
 
 if TYPE_CHECKING:
     from nbviz.views.attention_heatmap_picture import AttentionPicture

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nbviz.methods.attention_effect import Effect
-from nbviz.methods.attention_result import Attention, AttentionGroup
-from nbviz.methods.attention_summary import rollout
+from nbviz.methods.attention.effect import Effect
+from nbviz.methods.attention.result import Attention, AttentionGroup
+from nbviz.methods.attention.summary import rollout
 
 
 @dataclass(frozen=True, eq=False)

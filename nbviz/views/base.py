@@ -22,9 +22,9 @@ from nbviz.core.delivery import delivery_lock
 from nbviz.core.errors import unknown_keyword
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recompute import Recompute, Update
-from nbviz.views import model_watch
-from nbviz.views.bundle import load_bundle
-from nbviz.views.frames import Frame, Outbox
+from nbviz.views.parts import model_watch
+from nbviz.views.parts.bundle import load_bundle
+from nbviz.views.parts.frames import Frame, Outbox
 
 FIRST_PICTURE = 0.3
 """Seconds in which a first picture should be there."""
@@ -39,7 +39,7 @@ class View(anywidget.AnyWidget):
     A subclass declares its parameters as traits tagged ``sync=True, parameter=True`` and defines
 
     * ``compute(params)``: a generator of events whose ``Preview`` and ``Result`` hold any value,
-    * ``encode(value)``: that value as a :class:`~nbviz.views.frames.Frame` for the browser,
+    * ``encode(value)``: that value as a :class:`~nbviz.views.parts.frames.Frame` for the browser,
     * ``summary()``: the current state in plain words.
 
     One that shows a model keeps its Network as ``_network``, or defines ``shown_network()``.

@@ -16,12 +16,12 @@ from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.methods.cell_ranking import MEASURES, CellRanking
 from nbviz.methods.cell_readings import CellReadings, RankedText, layers_with
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 from nbviz.methods.state_track import track_of
 from nbviz.views.cell_text_frames import TextPicture, encode_picture
-from nbviz.views.frames import SNAPSHOT_BYTES, Frame
-from nbviz.views.states_view import StatesView
-from nbviz.views.track_frames import pack_track
+from nbviz.views.parts.frames import SNAPSHOT_BYTES, Frame
+from nbviz.views.parts.states_view import StatesView
+from nbviz.views.parts.track_frames import pack_track
 
 
 class CellText(StatesView):

@@ -13,7 +13,7 @@ import numpy as np
 from nbviz.methods.cell_readings import RankedText
 from nbviz.methods.cell_scores import CellScores
 from nbviz.methods.state_track import StateTrack
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,9 +28,9 @@ from nbviz.methods.correspondence import (
 from nbviz.methods.fills import FILLS
 from nbviz.methods.marked_parts import check_parts
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
-from nbviz.views.gallery import Gallery
-from nbviz.views.part_boxes import PartBoxes, Parts
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.gallery import Gallery
+from nbviz.views.parts.part_boxes import PartBoxes, Parts
 
 _AT_FIRST = 5
 """Pictures of Samples that are shown at first: as many as in the paper."""

@@ -29,12 +29,12 @@ from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of, row_names
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
-from nbviz.views.frames import Frame
-from nbviz.views.points import packed_sprite
-from nbviz.views.sample_map import samples_of, usual_k, usual_perplexity
-from nbviz.views.traits import Indices
+from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.traits import Indices
 
 POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""

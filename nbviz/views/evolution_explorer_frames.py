@@ -12,7 +12,7 @@ import numpy as np
 
 from nbviz.methods.epoch_activations import FrameActivations
 from nbviz.methods.evolution_result import Evolution
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 
 @dataclass(frozen=True, eq=False)

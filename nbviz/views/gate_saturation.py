@@ -20,10 +20,10 @@ from nbviz.methods.gate_saturation import (
     gate_values,
     gate_values_steps,
 )
-from nbviz.methods.recurrent_states import States
+from nbviz.methods.recurrent.states import States
 from nbviz.methods.state_track import source_notes
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 NEARLY_ALWAYS = 0.9
 """Share of the steps that counts as nearly always, in the words of the table."""

@@ -16,17 +16,17 @@ from nbviz.core.events import Preview, Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.methods.annotation_enrichment import Enrichment
 from nbviz.methods.cell_selection import CellSelection
-from nbviz.methods.recurrent_states import States
-from nbviz.methods.recurrent_tokens import spell
+from nbviz.methods.recurrent.states import States
+from nbviz.methods.recurrent.tokens import spell
 from nbviz.methods.state_corpus import StateCorpus
 from nbviz.methods.state_intervention import Intervention, intervention_steps
 from nbviz.methods.state_matching import Matches, match_states
 from nbviz.methods.state_search import SearchedCorpus, compared_steps
 from nbviz.methods.state_track import track_of
 from nbviz.methods.text_annotations import annotations_of, gaps
-from nbviz.views.frames import Frame
 from nbviz.views.hidden_states_frames import StatesPicture, encode_picture, encode_track
-from nbviz.views.states_view import StatesView
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.states_view import StatesView
 
 
 class HiddenStates(StatesView):

@@ -16,8 +16,8 @@ from nbviz.methods.state_corpus import StateCorpus
 from nbviz.methods.state_intervention import Intervention
 from nbviz.methods.state_matching import Matches
 from nbviz.methods.state_track import StateTrack
-from nbviz.views.frames import Frame
-from nbviz.views.track_frames import pack_track
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.track_frames import pack_track
 
 LETTERS = (16, 48)
 """Steps before a match, and steps in all, in a row of matches: where tokens are characters."""

@@ -22,10 +22,16 @@ from nbviz.methods.image_grid import ImageGrid as Grid
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.picture_wall import MOST, PictureWall, picture_wall_steps
-from nbviz.views.columns import RESERVED, columns_of, prediction_columns, row_names
-from nbviz.views.frames import Frame
-from nbviz.views.points import packed_sprite
-from nbviz.views.sample_map import SampleMapView, arrays_by_layer, known_layers, samples_of, usual_perplexity
+from nbviz.views.parts.columns import RESERVED, columns_of, prediction_columns, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.sample_map import (
+    SampleMapView,
+    arrays_by_layer,
+    known_layers,
+    samples_of,
+    usual_perplexity,
+)
 
 LARGE_SPRITE = 2_000_000
 """Bytes of thumbnails that are sent where fewer do not hold all pictures."""
@@ -50,7 +56,7 @@ class ImageGrid(SampleMapView):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
-        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        Any trait below or of :class:`~nbviz.views.parts.sample_map.SampleMapView`, for example
         ``layer="conv2"`` or ``columns=40``.
 
     Raises

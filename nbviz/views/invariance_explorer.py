@@ -24,7 +24,7 @@ from nbviz.methods.occlusion_picture import Picture, read_picture
 from nbviz.methods.picture_features import first_and_last, gives_classes
 from nbviz.methods.top_images import read_in, samples_of
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 _AS_GIVEN = {"translate": 0.0, "scale": 1.0, "rotate": 0.0}
 _USUAL_POINTS = {"translate": 31, "scale": 17, "rotate": 36}

@@ -26,10 +26,10 @@ from nbviz.methods.layer_map import LayerMap, layer_map_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.turn import Turner
-from nbviz.views.columns import RESERVED, columns_of, row_names
-from nbviz.views.frames import Frame
 from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
-from nbviz.views.sample_map import (
+from nbviz.views.parts.columns import RESERVED, columns_of, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.sample_map import (
     SampleMapView,
     arrays_by_layer,
     known_layers,
@@ -62,7 +62,7 @@ class LayerExplorer(SampleMapView):
         Further layers, computed from the samples and not by the model: each function takes a batch of raw
         samples and returns an array, tensor or sparse matrix, a row for each.
     **traits
-        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        Any trait below or of :class:`~nbviz.views.parts.sample_map.SampleMapView`, for example
         ``layer="conv2"`` or ``perplexity=50``.
 
     Raises

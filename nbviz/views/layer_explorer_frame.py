@@ -8,9 +8,9 @@ import numpy as np
 
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import LayerMap, true_outputs
-from nbviz.views.columns import prediction_columns
-from nbviz.views.frames import Frame
-from nbviz.views.points import quantise
+from nbviz.views.parts.columns import prediction_columns
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import quantise
 
 
 def encode_map(value: LayerMap, n: int) -> Frame:

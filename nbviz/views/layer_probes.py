@@ -24,10 +24,10 @@ from nbviz.methods.probe_columns import probe_columns
 from nbviz.methods.probe_table import MEASURES, ProbeTable
 from nbviz.methods.untrained import can_be_untrained, untrained
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
 from nbviz.views.layer_probes_frame import encode_table, table_in_words
 from nbviz.views.layer_probes_labels import LABEL, labels_of, same_classes, with_columns
-from nbviz.views.sample_map import arrays_by_layer, usual_k
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.sample_map import arrays_by_layer, usual_k
 
 MOST_LAYERS = 14
 """Of a network with more layers so many, evenly spread, are shown at first."""

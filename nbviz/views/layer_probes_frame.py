@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from nbviz.methods.probe_table import ProbeTable
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 
 def encode_table(table: ProbeTable) -> Frame:

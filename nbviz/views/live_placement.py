@@ -19,13 +19,13 @@ from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of, row_names
-from nbviz.views.frames import Frame
 from nbviz.views.live_placement_frame import PlacementPicture, class_name, encode_picture, percentile_in_words
 from nbviz.views.live_placement_map import MapKeeper
-from nbviz.views.pixels import Pixels
-from nbviz.views.points import packed_sprite
-from nbviz.views.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pixels import Pixels
+from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
 
 
 class LivePlacement(View):

@@ -10,8 +10,8 @@ import numpy as np
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.layer_map import LayerMap
 from nbviz.methods.live_placement import Answer, Landing
-from nbviz.views.frames import Frame
-from nbviz.views.points import quantise
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import quantise
 
 CLASSES_SHOWN = 10
 FAR = 99.0

@@ -23,8 +23,6 @@ from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.recorded_pair import recorded_pair_steps
-from nbviz.views.columns import columns_of, row_names
-from nbviz.views.frames import Frame
 from nbviz.views.map_comparison_frames import (
     ComparisonPicture,
     accuracy_of,
@@ -39,8 +37,10 @@ from nbviz.views.map_comparison_sides import (
     side_names,
     titles_of,
 )
-from nbviz.views.sample_map import SampleMapView, samples_of, usual_k, usual_perplexity
-from nbviz.views.traits import Indices
+from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.sample_map import SampleMapView, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.traits import Indices
 
 PRESERVATION = "preservation"
 
@@ -63,7 +63,7 @@ class MapComparison(SampleMapView):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
-        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        Any trait below or of :class:`~nbviz.views.parts.sample_map.SampleMapView`, for example
         ``layer="conv2"`` or ``k=20``.
 
     Raises

@@ -12,10 +12,10 @@ from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.map_comparison import ComparedMaps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
-from nbviz.views.columns import prediction_columns
-from nbviz.views.frames import Frame
 from nbviz.views.map_comparison_sides import Pair
-from nbviz.views.points import quantise
+from nbviz.views.parts.columns import prediction_columns
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import quantise
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,11 +30,11 @@ from nbviz.methods.unit_activity import (
     unit_activity,
 )
 from nbviz.views.base import View
-from nbviz.views.columns import columns_of, row_names
-from nbviz.views.frames import Frame
-from nbviz.views.points import packed_sprite, quantise
-from nbviz.views.sample_map import known_rows, samples_of, usual_k, usual_perplexity
-from nbviz.views.traits import Indices
+from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.points import packed_sprite, quantise
+from nbviz.views.parts.sample_map import known_rows, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.traits import Indices
 
 
 @dataclass(frozen=True, eq=False)

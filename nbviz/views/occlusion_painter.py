@@ -22,9 +22,9 @@ from nbviz.methods.occlusion_effect import Canvas, OcclusionEffect
 from nbviz.methods.occlusion_map import OcclusionMap
 from nbviz.methods.occlusion_picture import is_pile_of_grey, read_sample
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
 from nbviz.views.occlusion_painter_frames import PainterPicture, encode_painting
-from nbviz.views.pixels import Mask, shown_pixels
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pixels import Mask, shown_pixels
 
 
 class OcclusionPainter(View):

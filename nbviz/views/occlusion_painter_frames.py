@@ -13,8 +13,8 @@ import numpy as np
 
 from nbviz.methods.occlusion_effect import OcclusionEffect
 from nbviz.methods.occlusion_map import OcclusionMap
-from nbviz.views.frames import Frame
-from nbviz.views.pixels import shown_pixels
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pixels import shown_pixels
 
 _CLASSES_SHOWN = 10
 

@@ -25,12 +25,12 @@ from nbviz.methods.outlier_map import SPACES, OutlierMap, exact_report, outlier_
 from nbviz.methods.shared_classes import SharedClasses, shared_classes
 from nbviz.methods.visual_outliers import ErrorOverlap
 from nbviz.methods.worst_first import KEYS
-from nbviz.views.columns import row_names
-from nbviz.views.frames import Frame
-from nbviz.views.outlier_frames import class_columns, frame_of
-from nbviz.views.resumable import Resumable
-from nbviz.views.sample_map import SampleMapView, arrays_by_layer, samples_of, usual_k, usual_perplexity
-from nbviz.views.traits import Indices
+from nbviz.views.outlier_explorer_frames import class_columns, frame_of
+from nbviz.views.parts.columns import row_names
+from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.resumable import Resumable
+from nbviz.views.parts.sample_map import SampleMapView, arrays_by_layer, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.traits import Indices
 
 
 class OutlierExplorer(SampleMapView):
@@ -48,7 +48,7 @@ class OutlierExplorer(SampleMapView):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
-        Any trait below or of :class:`~nbviz.views.sample_map.SampleMapView`, for example
+        Any trait below or of :class:`~nbviz.views.parts.sample_map.SampleMapView`, for example
         ``layer="conv2"`` or ``sort_by="hit"``.
 
     Raises

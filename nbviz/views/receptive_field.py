@@ -21,7 +21,7 @@ from nbviz.methods.occlusion_picture import Picture, read_picture
 from nbviz.methods.receptive_field import RandomPatches, random_patches_steps
 from nbviz.methods.top_images import of_input_size, read_in, samples_of
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 from nbviz.views.receptive_field_frame import describe, map_arrays, picture_strip
 
 

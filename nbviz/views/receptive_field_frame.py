@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from nbviz.methods.receptive_field import RandomPatches
-from nbviz.views.pixels import shown_pixels
+from nbviz.views.parts.pixels import shown_pixels
 
 MISSING = 255
 """Code of a value that is not there."""

@@ -15,14 +15,14 @@ from nbviz.core.events import Preview, Progress, Result, Steps, result_of, run_t
 from nbviz.core.network import Network
 from nbviz.methods.bracket_memory import BracketMemory, bracket_memory_steps
 from nbviz.methods.recurrent import states_steps
-from nbviz.methods.recurrent_states import States
-from nbviz.methods.recurrent_tokens import Given
+from nbviz.methods.recurrent.states import States
+from nbviz.methods.recurrent.tokens import Given
 from nbviz.methods.state_intervention import held
 from nbviz.methods.time_scales import TimeScales as Mean
 from nbviz.methods.time_scales import time_scales_steps
 from nbviz.methods.typo import Typo, one_sequence, other_token, retyped, shown_tokens, typo_of
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 from nbviz.views.time_scales_frames import TimeScalesPicture, encode_picture
 
 MOST_TOKENS = 20_000

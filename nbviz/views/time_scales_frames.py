@@ -14,7 +14,7 @@ import numpy as np
 from nbviz.methods.bracket_memory import BracketMemory
 from nbviz.methods.time_scales import TimeScales as Mean
 from nbviz.methods.typo import Typo
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 MOST_EXAMPLES = 6
 

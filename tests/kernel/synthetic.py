@@ -7,7 +7,7 @@ import traitlets as t
 
 from nbviz.core.events import Preview, Progress, Result
 from nbviz.views.base import View
-from nbviz.views.frames import Frame
+from nbviz.views.parts.frames import Frame
 
 
 class Synthetic(View):

@@ -68,7 +68,8 @@ def test_a_row_that_may_look_at_nothing_is_zero_and_said():
 
 
 def test_weights_that_do_not_fit_are_refused_before_they_are_kept(monkeypatch):
-    from nbviz.methods import attention_run, attention_watch
+    from nbviz.methods.attention import run as attention_run
+    from nbviz.methods.attention import watch as attention_watch
 
     for module in (attention_run, attention_watch):
         monkeypatch.setattr(module, "LARGEST", 4 * HEADS * ROWS * ROWS + 1)

@@ -11,10 +11,10 @@ from torch import nn
 import nbviz
 from nbviz.core.errors import ModelError, UnknownName
 from nbviz.methods.attention import attention
-from nbviz.methods.attention_change import Change
-from nbviz.methods.attention_edit import AttentionEditor, edit_attention
-from nbviz.methods.attention_effect import effect
-from nbviz.methods.attention_run import watched_run
+from nbviz.methods.attention.change import Change
+from nbviz.methods.attention.edit import AttentionEditor, edit_attention
+from nbviz.methods.attention.effect import effect
+from nbviz.methods.attention.run import watched_run
 
 SIZE, HEADS, TIME = 16, 4, 6
 

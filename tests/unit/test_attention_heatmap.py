@@ -10,8 +10,8 @@ import nbviz
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
 from nbviz.methods.attention import attention
-from nbviz.methods.attention_edit import edit_attention
-from nbviz.methods.attention_summary import entropy, rollout
+from nbviz.methods.attention.edit import edit_attention
+from nbviz.methods.attention.summary import entropy, rollout
 from nbviz.views.attention_heatmap import AttentionHeatmap
 
 DATE = "9. März 2021"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nbviz.methods.attention import from_weights
-from nbviz.methods.attention_summary import (
+from nbviz.methods.attention.summary import (
     attention_from,
     attention_to,
     entropy,

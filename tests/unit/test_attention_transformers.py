@@ -13,7 +13,7 @@ import torch
 
 import nbviz
 from nbviz.methods.attention import attention, patch_grid
-from nbviz.methods.attention_edit import edit_attention
+from nbviz.methods.attention.edit import edit_attention
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 transformers = pytest.importorskip("transformers")

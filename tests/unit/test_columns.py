@@ -7,7 +7,7 @@ from torch import nn
 
 from nbviz.core.network import Network
 from nbviz.core.samples import Samples
-from nbviz.views.columns import MISSING, class_column, column_of, columns_of, number_column, row_names
+from nbviz.views.parts.columns import MISSING, class_column, column_of, columns_of, number_column, row_names
 
 
 def codes(column):

@@ -9,7 +9,7 @@ import traitlets as t
 import nbviz
 from nbviz.methods.correspondence import correspondence
 from nbviz.methods.hidden_parts import HiddenParts
-from nbviz.views.part_boxes import Parts
+from nbviz.views.parts.part_boxes import Parts
 
 ROWS = [6, 13, 18, 26, 53]  # nines
 LOOPS = [(6, 9, 16, 18), (7, 7, 17, 21), (6, 5, 16, 20), (6, 7, 16, 21), (7, 8, 17, 20)]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nbviz.views import frames
-from nbviz.views.frames import Frame, Outbox
+from nbviz.views.parts import frames
+from nbviz.views.parts.frames import Frame, Outbox
 
 
 class Post:

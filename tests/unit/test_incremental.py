@@ -11,10 +11,10 @@ from torch import nn
 
 from nbviz.core.network import Network
 from nbviz.methods.incremental import Sweep
-from nbviz.methods.incremental_plan import Plan
-from nbviz.methods.incremental_record import record
-from nbviz.methods.incremental_simplify import simplify
-from nbviz.methods.incremental_tape import Untraceable
+from nbviz.methods.incremental.plan import Plan
+from nbviz.methods.incremental.record import record
+from nbviz.methods.incremental.simplify import simplify
+from nbviz.methods.incremental.tape import Untraceable
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -12,7 +12,7 @@ import nbviz
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.projection import project
 from nbviz.views.layer_explorer import LayerExplorer
-from nbviz.views.points import quantise
+from nbviz.views.parts.points import quantise
 
 
 def test_a_map_of_the_last_hidden_layer(explore, net, digits):

@@ -13,7 +13,7 @@ from torch import nn
 from nbviz.core.samples import Samples
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.views.layer_explorer import LayerExplorer
-from nbviz.views.model_watch import after_cell
+from nbviz.views.parts.model_watch import after_cell
 
 
 def test_a_model_in_training_mode_is_shown_as_evaluated_and_not_touched(explore, digits):

@@ -19,7 +19,7 @@ from nbviz.core.events import Preview, Progress, Result
 from nbviz.core.network import Network
 from nbviz.core.transforms import PixelTransform
 from nbviz.methods.fills import FILLS, paint
-from nbviz.methods.incremental_tuner import Tuner
+from nbviz.methods.incremental.tuner import Tuner
 from nbviz.methods.occlusion import OcclusionMap, occlude, occlude_steps
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import traitlets as t
 
-from nbviz.views.pixels import Mask, _from_bits, _to_bits, shown_pixels
+from nbviz.views.parts.pixels import Mask, _from_bits, _to_bits, shown_pixels
 
 
 class Holder(t.HasTraits):

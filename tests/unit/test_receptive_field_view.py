@@ -17,7 +17,7 @@ import nbviz
 from nbviz.core.errors import UnknownName
 from nbviz.core.events import Preview
 from nbviz.methods.receptive_field import random_patches
-from nbviz.views.frames import SNAPSHOT_BYTES
+from nbviz.views.parts.frames import SNAPSHOT_BYTES
 from nbviz.views.receptive_field_frame import (
     MISSING,
     codes,

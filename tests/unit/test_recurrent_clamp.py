@@ -13,8 +13,8 @@ from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import LayerStates, next_token, register_extractor, states
-from nbviz.methods.recurrent_clamp import sample, sample_steps
-from nbviz.methods.recurrent_extract import _registered
+from nbviz.methods.recurrent.clamp import sample, sample_steps
+from nbviz.methods.recurrent.extract import _registered
 
 KINDS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 

@@ -16,7 +16,7 @@ from nbviz.methods.recurrent import (
     register_extractor,
     states,
 )
-from nbviz.methods.recurrent_extract import _registered
+from nbviz.methods.recurrent.extract import _registered
 
 
 def test_the_model_stays_as_it_was():

@@ -10,8 +10,8 @@ from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Progress, Result
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import register_extractor, states
-from nbviz.methods.recurrent_batch import BatchRunner
-from nbviz.methods.recurrent_layer import LayerStates
+from nbviz.methods.recurrent.batch import BatchRunner
+from nbviz.methods.recurrent.layer import LayerStates
 from nbviz.methods.relative_distance import bootstrap_band, relative_to, time_constant
 from nbviz.methods.time_scales import time_scales, time_scales_steps, typo
 

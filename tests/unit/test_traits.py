@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import traitlets as t
 
-from nbviz.views.traits import Indices, _from_bytes, _to_bytes
+from nbviz.views.parts.traits import Indices, _from_bytes, _to_bytes
 
 
 class Holder(t.HasTraits):

@@ -17,8 +17,8 @@ from torch import nn
 
 import nbviz.views
 from nbviz.core.network import Network
-from nbviz.views import model_watch
 from nbviz.views.base import View
+from nbviz.views.parts import model_watch
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from nbviz import zoo
 from nbviz.methods.attention import attention
-from nbviz.methods.attention_summary import induction_score
+from nbviz.methods.attention.summary import induction_score
 
 
 @pytest.fixture(autouse=True, scope="module")

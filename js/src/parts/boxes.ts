@@ -1,5 +1,5 @@
 // Boxes on a picture: made, moved and resized in whole pixels of the picture, and drawn.
-// The other half is nbviz/views/part_boxes.py.
+// The other half is nbviz/views/parts/part_boxes.py.
 
 /** Top, left, bottom, right; the last two exclusive. */
 export type Box = [top: number, left: number, bottom: number, right: number];

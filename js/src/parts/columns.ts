@@ -1,4 +1,4 @@
-// Columns of a table of samples, as nbviz/views/columns.py packs them, and the colours they give.
+// Columns of a table of samples, as nbviz/views/parts/columns.py packs them, and the colours they give.
 import { typedArray } from "../channel";
 import {
   classPalette,

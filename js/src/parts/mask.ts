@@ -1,5 +1,5 @@
 // A painted mask: one byte per pixel while it is worked on, one bit on the way to the kernel.
-// The other half is nbviz/views/pixels.py.
+// The other half is nbviz/views/parts/pixels.py.
 
 export interface PackedMask {
   height: number;

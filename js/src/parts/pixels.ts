@@ -1,4 +1,4 @@
-// 8-bit pictures on their way between kernel and canvas. The other half is nbviz/views/pixels.py.
+// 8-bit pictures on their way between kernel and canvas. The other half is nbviz/views/parts/pixels.py.
 
 /** Height, width and channels (1 or 3) of a picture. */
 export type Shape = [height: number, width: number, channels: number];

@@ -1,4 +1,4 @@
-// What was measured, as nbviz/views/outlier_frames.py packs it, and which samples a list of it holds.
+// What was measured, as nbviz/views/outlier_explorer_frames.py packs it, and which samples a list of it holds.
 import type { Frame } from "../../channel";
 import type { Extent } from "../../parts/viewport";
 

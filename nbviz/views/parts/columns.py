@@ -1,0 +1,154 @@
+"""Columns of a table of samples, packed for the browser: labels, predictions, metadata.
+
+The other half is js/src/parts/columns.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nbviz.core.network import Network
+from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
+from nbviz.core.samples import Samples
+from nbviz.methods.recurrent.tokens import spell
+
+MOST_NAMES = 20_000
+"""Names that are sent to the browser at most."""
+
+MISSING = 65535
+"""Code of a value that is not there."""
+
+RESERVED = ("label", "prediction", "correct", "confidence")
+"""Columns that a view makes itself."""
+
+
+def class_column(
+    codes: np.ndarray, names: tuple[str, ...] = (), *, missing: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Integer classes with their names, as uint16 codes into the list of names.
+
+    ``missing`` is a mask of the rows that have none.
+    """
+    values = np.asarray(codes)
+    if missing is not None and missing.any():
+        column = class_column(values[~missing], names)
+        codes = np.full(len(values), MISSING, np.uint16)
+        codes[~missing] = np.frombuffer(column["codes"], np.uint16)
+        return {**column, "codes": _bytes(codes)}
+    classes = np.unique(values)
+    known = len(names) and classes.size and classes.min() >= 0 and classes.max() < len(names)
+    if known:
+        shown, packed = list(names), values
+    else:
+        shown, packed = [str(c) for c in classes], np.searchsorted(classes, values)
+    return {"kind": "classes", "names": shown, "codes": _bytes(packed.astype(np.uint16))}
+
+
+def number_column(values: np.ndarray) -> dict[str, Any]:
+    """Numbers to be coloured on a scale, float32; NaN is missing."""
+    return {"kind": "numbers", "values": _bytes(np.asarray(values, np.float32))}
+
+
+def column_of(values: np.ndarray) -> dict[str, Any]:
+    """A metadata column: numbers if they are many and numeric, else classes."""
+    array = np.asarray(values)
+    if array.dtype.kind in "biu" and len(np.unique(array)) <= MOST_CLASSES:
+        return class_column(array.astype(np.int64))
+    if array.dtype.kind in "biuf":
+        return number_column(array)
+    names, codes = np.unique(array.astype(str), return_inverse=True)
+    if len(names) > MISSING:
+        raise ValueError(f"{len(names)} different texts cannot be told apart by colour; use numbers")
+    return class_column(codes, tuple(str(name) for name in names))
+
+
+def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """All columns of the samples by name; ``"label"`` first, if there are labels.
+
+    ``class_names`` are the network's, for integer labels that have no names of their own. A metadata column
+    whose name is one of :data:`RESERVED` is called ``"label (metadata)"`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If a column holds more than 65,535 different texts.
+    """
+    columns: dict[str, dict[str, Any]] = {}
+    if samples.labels is not None:
+        classes, names = class_labels(samples), samples.class_names or class_names
+        columns["label"] = number_column(samples.labels) if classes is None else class_column(classes, names)
+    for name, values in samples.metadata.items():
+        try:
+            columns[f"{name} (metadata)" if name in RESERVED else name] = column_of(values)
+        except ValueError as error:
+            raise ValueError(f"metadata column {name!r}: {error}") from error
+    return columns
+
+
+def prediction_columns(
+    predictions: Predictions,
+    rows: np.ndarray,
+    n: int,
+    *,
+    names: tuple[str, ...] = (),
+    truth: np.ndarray | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Columns ``"prediction"``, ``"confidence"`` and, with ``truth``, ``"correct"``, of all ``n`` samples.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the samples ``rows``; the others have none.
+    names : tuple of str
+        Of the model's classes.
+    truth : (n,) int array, optional
+        Labels, numbered as the model's classes are.
+    """
+    classes = np.full(n, -1, np.int64)
+    classes[rows] = predictions.classes
+    confidence = np.full(n, np.nan, np.float32)
+    confidence[rows] = predictions.confidence
+    not_run = classes < 0
+    columns = {
+        "prediction": class_column(classes, names, missing=not_run),
+        "confidence": number_column(confidence),
+    }
+    if truth is not None:
+        right = np.where(not_run, 2, (classes == truth).astype(np.int64))
+        columns["correct"] = class_column(right, ("wrong", "correct", "not run"))
+    return columns
+
+
+def _bytes(array: np.ndarray) -> memoryview | bytes:
+    return np.ascontiguousarray(array).data.cast("B") if array.size else b""
+
+
+def row_names(samples: Samples, network: Network | None = None) -> list[str] | None:
+    """What each sample is called on screen: its name, its text, or its token ids spelled out.
+
+    None where it has only a number, or there are more than 20,000 names.
+    """
+    inputs = samples.inputs
+    if len(samples) > MOST_NAMES:
+        return None
+    if samples.names is not None:
+        return samples.names
+    if isinstance(inputs, list) and isinstance(inputs[0], str):
+        return inputs
+    is_tokens = isinstance(inputs, Mapping) and "input_ids" in inputs
+    if not is_tokens or network is None or network.tokenizer is None:
+        return None
+    ids = np.asarray(inputs["input_ids"])
+    real = np.asarray(inputs.get("attention_mask", np.ones_like(ids))).astype(bool)
+    return [_spelled(network, row[mask]) for row, mask in zip(ids, real, strict=True)]
+
+
+def _spelled(network: Network, ids: np.ndarray) -> str:
+    decode = getattr(network.tokenizer, "decode", None)
+    if callable(decode):
+        return str(decode([int(i) for i in ids]))
+    pieces = spell(network, [int(i) for i in ids])
+    return ("" if all(len(piece) == 1 for piece in pieces) else " ").join(pieces)

@@ -1,0 +1,152 @@
+"""What views share that place all samples by the activations of a layer.
+
+:class:`SampleMapView` holds the traits that mean the same in each of them, with their checks. A view declares
+its other traits itself. The functions serve views of another kind too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.layers import Layer
+from nbviz.core.samples import Samples
+from nbviz.core.specimen import ModelSpecimen, Specimen
+from nbviz.views.base import View
+from nbviz.views.parts.points import packed_sprite, single_picture
+from nbviz.views.parts.traits import Indices
+
+
+class SampleMapView(View):
+    """A view of the samples on a map of one layer.
+
+    A subclass sets ``_specimen`` before ``View.__init__``, and ``_sprite_is_due`` if it sends all thumbnails
+    at once. ``specimen``, which the browser gets, holds at least ``"n"``, the number of samples.
+    """
+
+    layer = t.Unicode("").tag(sync=True, parameter=True)
+    """Name of the layer; ``"input"`` is one too. Default: the last hidden layer."""
+
+    reduce = t.Enum(["flatten", "max", "mean"], "flatten").tag(sync=True, parameter=True)
+    """How a feature map becomes a vector: all values, or the largest or the mean of each channel. Of hidden
+    layers only: the input and the output are shown with all their values."""
+
+    method = t.Enum(["tsne", "pca"], "tsne").tag(sync=True, parameter=True)
+    """How the map is made: t-SNE, or principal component analysis."""
+
+    iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
+    """t-SNE iterations; a third of them, at most 250, with early exaggeration."""
+
+    seed = t.Int(0, min=0).tag(sync=True, parameter=True)
+    """One seed gives one map."""
+
+    selection = Indices().tag(sync=True)
+    """Row numbers of the selected samples."""
+
+    specimen = t.Dict().tag(sync=True, echo_update=False)
+    """What is sent once: layers, columns, names. Not to be set."""
+
+    thumbnails = t.Dict().tag(sync=True, echo_update=False)
+    """The samples as thumbnails in one PNG. Not to be set."""
+
+    _specimen: Specimen | None = None  # None once the view is closed
+    _sprite_is_due = False
+
+    # traitlets rolls back a message from the browser for a TraitError only.
+
+    @t.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        specimen = self._specimen
+        if specimen is None or not proposal.value:
+            return proposal.value
+        try:
+            return specimen.check(proposal.value)
+        except UnknownName as error:
+            raise t.TraitError(str(error)) from error
+        except ModelError:
+            return proposal.value  # no layer is known while the model raises; compute() shows its error
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        return known_rows(proposal.value, self.specimen.get("n"))
+
+    def known_column(self, name: str, further: Iterable[str]) -> str:
+        """``name``, if it is one of the columns that were sent or one of ``further``; else a TraitError."""
+        columns = [*self.specimen.get("columns", {}), *further]
+        if self.specimen and name not in columns:
+            raise t.TraitError(str(unknown_name("column", name, columns)))
+        return name
+
+    def send_sprite(self, samples: Samples) -> None:
+        """Send all thumbnails, once. They follow the first picture; it does not wait for them."""
+        if self._sprite_is_due:
+            self._sprite_is_due = False
+            self.publish(thumbnails=packed_sprite(samples))
+
+    def answer_picture(self, content: dict[str, Any], samples: Samples) -> None:
+        """Send one larger picture of a sample, for the card under the pointer, if it is asked for."""
+        if content.get("type") == "picture":
+            found = single_picture(samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
+
+    def shown_network(self) -> Any:
+        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
+
+
+def samples_of(
+    call: str, X: Any, y: Any, *, max_samples: int | None = None, what: str = "samples"
+) -> Samples:
+    """The samples that ``call``, such as ``"LayerExplorer(model, X, y)"``, was given.
+
+    Raises
+    ------
+    TypeError
+        If there is no ``X``.
+    """
+    if X is None:
+        raise TypeError(f"{call}: the {what} X are missing")
+    return Samples.of(X, y, max_samples=max_samples)
+
+
+def arrays_by_layer(activations: Any) -> Mapping[str, Any]:
+    """Activations computed elsewhere, by layer name. One array is called ``"activations"``.
+
+    Raises
+    ------
+    ValueError
+        If the mapping is empty.
+    """
+    arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
+    if not arrays:
+        raise ValueError("there are no activations: pass a mapping of layer name to array")
+    return arrays
+
+
+def known_layers(specimen: Specimen) -> list[Layer]:
+    """The layers; none if the model raises in forward: compute() raises it again, and the view shows it."""
+    try:
+        return specimen.layers()
+    except ModelError:
+        return []
+
+
+def known_rows(rows: np.ndarray, n: int | None) -> np.ndarray:
+    """The sorted row numbers ``rows``, if all are below ``n`` (None: not known yet); else a TraitError."""
+    if n is not None and len(rows) and rows[-1] >= n:
+        raise t.TraitError(f"selection holds row {rows[-1]}, but there are {n} samples")
+    return rows
+
+
+def usual_perplexity(shown: int) -> float:
+    """Perplexity to begin with where ``shown`` samples are shown: 30, or what so few allow."""
+    return float(max(1, min(30, (shown - 1) // 3)))
+
+
+def usual_k(shown: int, most: int = 6) -> int:
+    """Neighbours to begin with where ``shown`` samples are shown: ``most``, or what so few allow."""
+    return max(1, min(most, shown - 1))
