@@ -2,30 +2,28 @@
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
-import { toCss, VIRIDIS } from "../parts/colours";
+import { ColumnLegend } from "../parts/column_legend";
 import {
   answerLines,
   type Coloured,
   type Column,
   colourColumn,
-  countClasses,
   readColumns,
   sampleName,
-  valueText,
 } from "../parts/columns";
-import { ColourBar, Legend, legendCss } from "../parts/legend";
+import { legendCss } from "../parts/legend";
+import { SampleStrip } from "../parts/sample_strip";
 import scatterCss from "../parts/scatter.css";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readSprite, type Sprite, Strip, thumbnailsCss } from "../parts/thumbnails";
+import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { Board } from "./image_grid/board";
 import { controlsOf, factsOf, type GridMeta, type GridSpecimen, LIMITS } from "./image_grid/controls";
 import { Sheets } from "./image_grid/sheets";
 import css from "./image_grid/style.css";
 
-const STRIP = 60;
 const SEND_AFTER = 150; // milliseconds of rest after which zoom and centre are told to Python
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
@@ -146,23 +144,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     board.setWall({ shape: meta.shape, cells: placed, frames, selected: new Set(selection) });
     shell.renderSide(
       h("div", { class: "nbviz-grid-side" }, [
-        column ? h("div", { class: "nbviz-side-title" }, `frames: ${name}`) : null,
-        column?.kind === "classes" && coloured?.palette
-          ? h(Legend, {
-              label: `Frames: ${name}`,
-              entries: column.names.map((entry, i) => ({
-                name: entry,
-                colour: toCss(coloured!.palette!.colours[i]),
-                count: countClasses(column, rows)[i],
-              })),
-              onPick: (entry, add) => {
-                const chosen = rows.filter((row) => column.codes[row] === entry);
-                select(chosen, add ? "add" : "replace");
-              },
-            })
-          : column && coloured?.domain
-            ? h(ColourBar, { label: name, domain: coloured.domain, ramp: VIRIDIS })
-            : null,
+        h(ColumnLegend, {
+          what: "frames",
+          name,
+          column,
+          coloured,
+          rows,
+          onSelect: (chosen, add) => select(chosen, add ? "add" : "replace"),
+        }),
       ]),
     );
     showStrip();
@@ -180,38 +169,17 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function showStrip(): void {
-    if (selection.length === 0) {
-      shell.renderBelow(null);
-      return;
-    }
-    const name = columns.label ? "label" : model.get("colour_by");
-    const column = columns[name];
-    const classes = column?.kind === "classes" ? column : null;
-    const palette = classes ? colourColumn(classes, [], shell.theme().dark).palette : null;
-    const colourOf = (code: number) =>
-      palette?.colours[code] === undefined ? "" : toCss(palette.colours[code]);
-    const right = columns.correct?.kind === "classes" ? columns.correct.codes : null;
-    const counts = classes ? countClasses(classes, selection) : [];
-    shell.renderBelow(
-      h(Strip, {
-        sprite,
-        total: selection.length,
-        items: Array.from(selection.slice(0, STRIP), (row) => ({
-          index: row,
-          tile: tiles.get(row) ?? -1,
-          name: describe(row).join(", "),
-          className: valueText(column, row),
-          colour: classes ? colourOf(classes.codes[row]) : "",
-          prediction: name === "prediction" ? "" : valueText(columns.prediction, row),
-          wrong: right?.[row] === 0,
-        })),
-        caption: columns.prediction ? `${name} → prediction (bold where it is wrong)` : undefined,
-        counts: counts
-          .map((count, i) => ({ name: classes!.names[i], colour: colourOf(i), count }))
-          .filter(({ count }) => count > 0),
-        onPick: (row) => select(Int32Array.of(row), "replace"),
-      }),
-    );
+    const props = {
+      selection,
+      columns,
+      name: columns.label ? "label" : model.get("colour_by"),
+      dark: shell.theme().dark,
+      sprite,
+      tile: (row: number) => tiles.get(row) ?? -1,
+      describe,
+      onPick: (row: number) => select(Int32Array.of(row), "replace"),
+    };
+    shell.renderBelow(selection.length === 0 ? null : h(SampleStrip, props));
   }
 
   function readSpecimen(): void {

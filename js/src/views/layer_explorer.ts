@@ -3,23 +3,22 @@
 import { h } from "preact";
 import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
-import { toCss, VIRIDIS } from "../parts/colours";
+import { ColumnLegend } from "../parts/column_legend";
 import {
   answerLines,
   type Coloured,
   type Column,
   colourColumn,
-  countClasses,
   readColumns,
   sampleName,
-  valueText,
 } from "../parts/columns";
-import { ColourBar, GlyphKey, Legend, legendCss } from "../parts/legend";
+import { GlyphKey, legendCss } from "../parts/legend";
+import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, Strip, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import {
   axisText,
@@ -31,8 +30,6 @@ import {
   NOW,
 } from "./layer_explorer/controls";
 import css from "./layer_explorer/style.css";
-
-const STRIP = 60;
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
@@ -169,24 +166,15 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     const misclassified = wrong ? wrong.reduce((n, x) => n + x, 0) : 0;
     shell.renderSide(
       h("div", { class: "nbviz-explorer-side" }, [
-        column ? h("div", { class: "nbviz-side-title" }, `colour: ${name}`) : null,
-        column?.kind === "classes" && coloured?.palette
-          ? h(Legend, {
-              label: `Colour: ${name}`,
-              entries: column.names.map((entry, i) => ({
-                name: entry,
-                colour: toCss(coloured!.palette!.colours[i]),
-                shape: coloured!.palette!.shapes[i],
-                count: countClasses(column, rows)[i],
-              })),
-              onPick: (entry, add) => {
-                const chosen = rows.filter((row) => column.codes[row] === entry);
-                select(chosen, add ? "add" : "replace");
-              },
-            })
-          : column && coloured?.domain
-            ? h(ColourBar, { label: name, domain: coloured.domain, ramp: VIRIDIS })
-            : null,
+        h(ColumnLegend, {
+          what: "colour",
+          name,
+          column,
+          coloured,
+          rows,
+          shapes: true,
+          onSelect: (chosen, add) => select(chosen, add ? "add" : "replace"),
+        }),
         wrong ? h(GlyphKey, { name: "misclassified", count: misclassified }) : null,
       ]),
     );
@@ -205,38 +193,16 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function showStrip(): void {
-    if (selection.length === 0) {
-      shell.renderBelow(null);
-      return;
-    }
-    const column = columns[model.get("colour_by")];
-    const classes = column?.kind === "classes" ? column : null;
-    const palette = coloured?.palette;
-    const colourOf = (code: number) =>
-      palette?.colours[code] === undefined ? "" : toCss(palette.colours[code]);
-    const counts = classes ? countClasses(classes, selection) : [];
-    const name = model.get("colour_by");
-    const predicted = name === "prediction" ? undefined : columns.prediction;
-    const right = columns.correct?.kind === "classes" ? columns.correct.codes : null;
-    shell.renderBelow(
-      h(Strip, {
-        sprite,
-        total: selection.length,
-        items: Array.from(selection.slice(0, STRIP), (index) => ({
-          index,
-          name: describe(index).join(", "),
-          className: valueText(column, index),
-          colour: classes ? colourOf(classes.codes[index]) : "",
-          prediction: valueText(predicted, index),
-          wrong: right?.[index] === 0,
-        })),
-        caption: predicted ? `${name} → prediction (bold where it is wrong)` : undefined,
-        counts: counts
-          .map((count, i) => ({ name: classes!.names[i], colour: colourOf(i), count }))
-          .filter(({ count }) => count > 0),
-        onPick: (index) => select(Int32Array.of(index), "replace"),
-      }),
-    );
+    const props = {
+      selection,
+      columns,
+      name: model.get("colour_by"),
+      dark: shell.theme().dark,
+      sprite,
+      describe,
+      onPick: (row: number) => select(Int32Array.of(row), "replace"),
+    };
+    shell.renderBelow(selection.length === 0 ? null : h(SampleStrip, props));
   }
 
   function readSpecimen(): void {
