@@ -255,3 +255,80 @@ describe("the painted points", () => {
     expect(radii.at(-1)).toBeGreaterThanOrEqual(0.75);
   });
 });
+
+describe("a pan of many points", () => {
+  const n = 200_001;
+  const xy = Float32Array.from({ length: 2 * n }, (_, i) => (i % 2 ? Math.floor(i / 1000) : (i * 7) % 613));
+  const all: Points = {
+    xy,
+    colours: Uint32Array.from({ length: n }, (_, i) => (i % 3 ? RED : BLUE)),
+    shapes: null,
+    flags: new Uint8Array(n),
+    selectedCount: 0,
+  };
+
+  /** A canvas of 200 x 100 whose pixels can be compared. */
+  function canvas() {
+    const shown = new Uint32Array(200 * 100);
+    const context = {
+      canvas: { width: 200, height: 100 },
+      putImageData(image: ImageData, dx: number, dy: number, x: number, y: number, w: number, h: number) {
+        const pixels = new Uint32Array(image.data.buffer);
+        for (let row = y; row < y + h; row++)
+          for (let column = x; column < x + w; column++)
+            shown[(row + dy) * 200 + column + dx] = pixels[row * image.width + column];
+      },
+    };
+    return { shown, context: context as never };
+  }
+
+  function close(): Viewport {
+    const view = viewOf(xy);
+    view.zoomAt(4);
+    return view;
+  }
+
+  it("shows what painting anew would show", () => {
+    const [slid, anew] = [canvas(), canvas()];
+    const view = close();
+    const painter = new PointPainter();
+    painter.paint(slid.context, all, view, ink, 1);
+    const before = slid.shown.slice();
+    for (const [dx, dy] of [
+      [13, -7],
+      [-30, 29],
+      [52, 10],
+    ]) {
+      view.pan(dx, dy);
+      expect(painter.slide(slid.context, view, 1)).toBe(true);
+    }
+    new PointPainter().paint(anew.context, all, view, ink, 1);
+    expect(slid.shown).not.toEqual(before);
+    expect(slid.shown).toEqual(anew.shown);
+  });
+
+  it("is painted anew where it leaves what was painted, or is zoomed", () => {
+    const { context } = canvas();
+    const view = close();
+    const painter = new PointPainter();
+    expect(painter.slide(context, view, 1)).toBe(false);
+    painter.paint(context, all, view, ink, 1);
+    view.pan(41, 0);
+    expect(painter.slide(context, view, 1)).toBe(false);
+    view.pan(-41, 0);
+    expect(painter.slide(context, view, 1)).toBe(true);
+    view.zoomAt(1.1);
+    expect(painter.slide(context, view, 1)).toBe(false);
+  });
+
+  it("of few points is painted anew: they lie a quarter of a pixel apart", () => {
+    const { context } = canvas();
+    const few = Float32Array.of(0, 0, 1, 1);
+    const points = { ...all, xy: few, colours: all.colours.slice(0, 2), flags: new Uint8Array(2) };
+    const view = viewOf(few);
+    const painter = new PointPainter();
+    painter.paint(context, points, view, ink, 1);
+    view.pan(1, 0);
+    expect(painter.slide(context, view, 1)).toBe(false);
+  });
+});

@@ -122,7 +122,7 @@ export class Scatter {
   setHovered(index: number | null): void {
     if (this.stage.overlay.hovered === index) return;
     this.stage.overlay.hovered = index;
-    this.stage.draw(false);
+    this.stage.draw("overlay");
   }
 
   /** While the next picture is being computed the last good one stays, dimmed. */
@@ -170,7 +170,7 @@ export class Scatter {
     const { overlay } = this.stage;
     if (index === null && overlay.hovered === null) return;
     overlay.hovered = index;
-    this.stage.draw(false);
+    this.stage.draw("overlay");
     this.options.onHover?.(index, clientX, clientY);
   }
 
@@ -204,7 +204,7 @@ export class Scatter {
   private moveView(change: () => void): void {
     change();
     this.hover(null);
-    this.stage.draw();
+    this.stage.draw("view");
   }
 
   private pointerActions(): PointerActions {
@@ -227,7 +227,7 @@ export class Scatter {
       },
       lasso: (path) => {
         overlay.lasso = path;
-        this.stage.draw(false);
+        this.stage.draw("overlay");
       },
       select: (path, how) => {
         const inside = this.hits().inside(path.map(([x, y]) => view.toData(x, y)));

@@ -29,6 +29,9 @@ const FADED = Math.round(0.26 * FULL);
 const RIMS_UP_TO = 6000;
 /** Beyond, a point is a plain square of a few pixels: nobody sees that its edge is not smooth. */
 const DOTS_BEYOND = 200_000;
+/** More are painted beyond the view too, by this share of its height, for a pan to show at once. */
+const SLIDE_BEYOND = 20_000;
+const MARGIN = 0.4;
 
 /** Radius of a point in CSS pixels: smaller where there are many, a little larger when zoomed in. */
 export function pointRadius(count: number, k: number): number {
@@ -38,6 +41,7 @@ export function pointRadius(count: number, k: number): number {
 
 export class PointPainter {
   private image: ImageData | null = null;
+  private at: { scale: number; x: number; y: number; pad: number; beyond: number } | null = null;
   private stamps = new Map<string, Stamp[]>();
 
   /**
@@ -57,8 +61,10 @@ export class PointPainter {
     const rim = count <= RIMS_UP_TO ? 0.8 * ratio : 0;
     const bold = Math.max(radius * 1.15, 2.6 * ratio); // selected points can be found among a million
     const edge = reach(1.4 * bold, 1.3 * ratio);
-    const pad = 2 * edge; // no pixel of a point near the border falls outside the buffer: no test per pixel
     const { width, height } = context.canvas;
+    const many = count > DOTS_BEYOND;
+    const beyond = count > SLIDE_BEYOND && !ground ? Math.round(MARGIN * height) : 0;
+    const pad = 2 * edge + beyond; // no pixel of a point near the border falls outside the buffer: no test per pixel
     const image = this.buffer(width + 2 * pad, height + 2 * pad);
     const pixels = new Uint32Array(image.data.buffer);
     const stride = image.width;
@@ -125,7 +131,6 @@ export class PointPainter {
     };
     // Crosses above discs, selected above all.
     const side = Math.max(1, Math.round(Math.sqrt(Math.PI) * radius)); // a square of the disc's area
-    const many = count > DOTS_BEYOND;
     if (many) dots(0, side, fade);
     else pass(0, radius, rim, background, fade);
     const arms = Math.max(radius * 1.4, 2.3 * ratio); // a smaller cross is a blot
@@ -136,7 +141,23 @@ export class PointPainter {
       else pass(SELECTED, bold, 1.1 * ratio, line, FULL);
       pass(SELECTED | MARKED, bold * 1.3, 1.1 * ratio, line, FULL);
     }
+    this.at = { scale: a.scale * ratio, x: a.x * ratio, y: a.y * ratio, pad, beyond };
     context.putImageData(image, -pad, -pad, pad, pad, width, height);
+  }
+
+  /**
+   * Show what was painted last from where the view has gone since, to the nearest pixel. False, and nothing
+   * is done, where that is not enough: the view was zoomed, or has left what was painted.
+   */
+  slide(context: CanvasRenderingContext2D, view: Viewport, ratio: number): boolean {
+    const { at, image } = this;
+    const to = view.affine();
+    if (!at || !image || Math.abs(to.scale * ratio - at.scale) > 1e-9 * at.scale) return false;
+    const [dx, dy] = [Math.round(to.x * ratio - at.x), Math.round(to.y * ratio - at.y)];
+    if (Math.abs(dx) > at.beyond || Math.abs(dy) > at.beyond) return false;
+    const { width, height } = context.canvas;
+    context.putImageData(image, dx - at.pad, dy - at.pad, at.pad - dx, at.pad - dy, width, height);
+    return true;
   }
 
   private buffer(width: number, height: number): ImageData {

@@ -8,6 +8,10 @@ import { Viewport } from "./viewport";
 
 let stages = 0;
 
+/** What has changed since it was drawn, the least first. */
+const STALE = ["overlay", "view", "points"] as const;
+type Stale = (typeof STALE)[number];
+
 export class Stage {
   readonly element = document.createElement("div");
   /** The canvas on top: lasso and hover ring; it has the focus and gets all events. */
@@ -38,7 +42,7 @@ export class Stage {
   private readonly live = document.createElement("div");
   private readonly painter = new PointPainter();
   private frame = 0;
-  private pointsStale = true;
+  private stale: Stale = "points";
   private hintTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: HTMLElement, label: string, signal: AbortSignal) {
@@ -75,9 +79,9 @@ export class Stage {
     });
   }
 
-  /** Draw at the next frame; `points` is false when only the overlay changed. */
-  draw(points = true): void {
-    this.pointsStale ||= points;
+  /** Draw at the next frame what has changed: only the overlay, also from where it is seen, or anything. */
+  draw(what: Stale = "points"): void {
+    if (STALE.indexOf(what) > STALE.indexOf(this.stale)) this.stale = what;
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       this.paint();
@@ -106,13 +110,15 @@ export class Stage {
       for (const canvas of [back, this.middle, front]) Object.assign(canvas, { width, height });
       view.width = element.clientWidth;
       view.height = element.clientHeight;
-      this.pointsStale = true;
+      this.stale = "points";
     }
-    if (this.pointsStale) {
-      this.pointsStale = false;
+    if (this.stale !== "overlay") {
+      const onlyView = this.stale === "view" && !this.underlay;
+      this.stale = "overlay";
       const before = performance.now();
       const context = back.getContext("2d", { alpha: false })!;
-      this.painter.paint(context, this.points, view, this.ink, ratio, this.paintGround(ratio));
+      if (!onlyView || !this.painter.slide(context, view, ratio))
+        this.painter.paint(context, this.points, view, this.ink, ratio, this.paintGround(ratio));
       this.paintLines(ratio);
       this.stats.draws++;
       this.stats.milliseconds = performance.now() - before;

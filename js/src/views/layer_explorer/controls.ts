@@ -55,7 +55,7 @@ export function controlsOf(
       kind: "steps",
       name: "epoch",
       label: "Epoch",
-      tip: "Weights of which epoch of the training. Drag to follow it; maps are turned to lie alike.",
+      tip: "Weights of which epoch of the training. Drag to follow it; maps are turned to lie alike. nbviz.EvolutionExplorer draws the paths of the samples over all epochs.",
       options: [
         ...epochs.map((epoch) => ({ value: String(epoch), label: String(epoch) })),
         { value: NOW, label: "as it is" },
