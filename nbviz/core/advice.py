@@ -54,8 +54,8 @@ def advice_on_pictures(module: nn.Module, inputs: Any) -> str:
     if first is None or not isinstance(inputs, torch.Tensor):
         return ""
     wanted, shape = first.in_channels, tuple(inputs.shape)
-    pixels = " If they are pixels of 0 to 255, give them as uint8 and say how the model wants them: "
-    pixels += "Network(model, transform=PixelTransform(mean, std))."
+    pixels = " Pixels of 0 to 255 stay best as uint8 beside a transform that makes of them what the model "
+    pixels += "wants: Network(model, transform=PixelTransform(mean, std))."
     if len(shape) == 4 and shape[1] != wanted and shape[-1] == wanted:
         return (
             "The channels stand last. A model takes them first: X.permute(0, 3, 1, 2), or "

@@ -146,8 +146,7 @@ def _vectors(tensor: torch.Tensor, layer: Layer, reduce: str, mask: torch.Tensor
 
     Of texts that were padded only the real steps count, or a text would lie elsewhere beside longer ones.
     """
-    is_steps = tensor.ndim == 3 and layer.channel_axis == 1
-    if mask is not None and reduce != "flatten" and is_steps and tensor.shape[:2] == mask.shape:
+    if mask is not None and reduce != "flatten" and layer.has_steps and tensor.shape[:2] == mask.shape:
         real = mask.to(tensor.device)[..., None]
         if reduce == "max":
             tensor = tensor.masked_fill(~real, -torch.inf).amax(1)

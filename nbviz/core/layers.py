@@ -67,6 +67,11 @@ class Layer:
     channel_axis: int
     batch_axis: int = 0
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether a sample gives a vector of units for each step (token, time), (steps, units)."""
+        return len(self.shape) == 2 and self.channel_axis == 1
+
 
 def first_tensor(output: Any) -> torch.Tensor | None:
     """The main tensor of what a module returned: the tensor itself, or the first one inside.

@@ -85,3 +85,22 @@ def class_labels(samples: Samples) -> np.ndarray | None:
     if labels is None or labels.dtype.kind != "i" or len(np.unique(labels)) > MOST_CLASSES:
         return None
     return labels
+
+
+def why_no_classes(samples: Samples) -> str:
+    """Why labels that look like classes are taken for values on a scale; empty where they do not."""
+    labels = samples.labels
+    if labels is None or class_labels(samples) is not None:
+        return ""
+    known = labels[np.isfinite(labels)]
+    different, missing = len(np.unique(known)), len(labels) - len(known)
+    if labels.dtype.kind == "i":
+        return (
+            f"y holds {different} whole numbers, more than {MOST_CLASSES} classes: they are taken for values"
+        )
+    if missing and different <= MOST_CLASSES and (known == np.round(known)).all():
+        return (
+            f"y has no label (NaN) for {missing} of {len(labels)} samples: its whole numbers are therefore "
+            "values, not classes. Leave these samples out, or give them a class of their own"
+        )
+    return ""

@@ -90,7 +90,10 @@ class Samples:
         if n == 0:
             raise ValueError("there are no samples: X is empty")
         given = names_of(class_names)
-        self.labels, self.class_names = read_labels(labels, n, given)
+        values = None if labels is None else column("y", labels, n)
+        self.labels, self.class_names = read_labels(values, n, given)
+        # True and false number the classes of a model that tells two apart, and of no other.
+        self.are_truth_values = values is not None and values.dtype == bool
         # Text labels are numbered by the alphabet then, which need not be the order of a model's outputs.
         self.is_alphabetical = bool(self.class_names) and not given
         self.names = None if names is None else [str(name) for name in column("names", names, n)]
@@ -128,6 +131,8 @@ class Samples:
         )
         if labels is None and "class_names" not in options:
             made.is_alphabetical = inputs.is_alphabetical
+        if labels is None:
+            made.are_truth_values = inputs.are_truth_values
         return made
 
     def __len__(self) -> int:
@@ -153,7 +158,7 @@ class Samples:
             metadata={key: values[index] for key, values in self.metadata.items()},
             class_names=self.class_names,
         )
-        part.is_alphabetical = self.is_alphabetical
+        part.is_alphabetical, part.are_truth_values = self.is_alphabetical, self.are_truth_values
         return part
 
     def batch(self, rows: np.ndarray | slice) -> Any:

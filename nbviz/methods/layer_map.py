@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nbviz.core.events import Preview, Progress, Result, Steps
-from nbviz.core.recording import Predictions, Recording, class_labels, spread
+from nbviz.core.recording import Predictions, Recording, class_labels, spread, why_no_classes
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, Specimen
 from nbviz.methods.not_finite import samples_named
@@ -77,7 +77,7 @@ def layer_map_steps(
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(specimen.samples), n_samples or len(specimen.samples))
     labels, (truth, why_not) = class_labels(specimen.samples), match_outputs(specimen)
-    own_notes: tuple[str, ...] = ()
+    own_notes = tuple(filter(None, (why_no_classes(specimen.samples),)))
     if specimen.reduction(layer, reduce) != reduce:
         own_notes += (f"{layer} is shown with all its values: one value per channel is for hidden layers",)
 
@@ -136,6 +136,8 @@ def match_outputs(specimen: Specimen) -> tuple[np.ndarray | None, str]:
     own, known = specimen.samples.class_names, specimen.class_names
     if labels is None:
         return None, ""
+    if specimen.samples.are_truth_values and specimen.n_classes not in (None, 2):
+        return None, f"the labels are true or false, and the model tells {specimen.n_classes} classes apart"
     if specimen.samples.is_alphabetical and not known:
         return None, "the labels are words, and the outputs have no names (class_names)"
     if not own or not known or own == known:

@@ -68,6 +68,8 @@ def probe_columns(
         ``groups`` or ``shuffle_by`` where a sample has no value; no column that can be probed (the message
         says why of each).
     """
+    if folds < 2:
+        raise ValueError(f"folds={folds} must be 2 or more: one is held out, the others are trained on")
     names = list(columns) if shown is None else list(dict.fromkeys(shown))
     for name in (*names, *filter(None, (groups, shuffle_by))):
         if name not in columns:

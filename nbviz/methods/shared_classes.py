@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nbviz.core.recording import class_labels
+from nbviz.core.recording import class_labels, why_no_classes
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import match_outputs
 
@@ -52,6 +52,7 @@ def shared_classes(specimen: Specimen) -> SharedClasses:
     labels = class_labels(samples)
     if labels is None:
         what = "there are no labels" if samples.labels is None else "the labels are numbers on a scale"
+        what = why_no_classes(samples) or what
         raise ValueError(
             f"{what}: whether neighbours agree can only be asked of classes. Pass y with one class "
             "(whole numbers or words, at most 200 different ones) for each sample."

@@ -109,9 +109,9 @@ class ImageGrid(SampleMapView):
     def from_activations(
         cls,
         activations: Any,
-        X: Any,
         y: Any = None,
         *,
+        X: Any = None,
         predictions: Any = None,
         metadata: Any = None,
         class_names: Any = None,
@@ -123,9 +123,9 @@ class ImageGrid(SampleMapView):
         ----------
         activations : mapping of str to (n, ...) array, or one array
             By layer name. One array is called ``"activations"``.
-        X : the pictures, in any form that :class:`~nbviz.Samples` takes
         y : (n,) sequence, optional
             Labels.
+        X : the pictures, in any form that :class:`~nbviz.Samples` takes
         predictions : (n,) or (n, classes) array, optional
             Predicted classes as numbers or words, or the network's outputs.
         metadata : mapping of str to (n,) sequence, or DataFrame, optional
@@ -141,6 +141,10 @@ class ImageGrid(SampleMapView):
             If the activations are not real numbers, or a keyword is unknown.
         """
         arrays = arrays_by_layer(activations)
+        if X is None:
+            raise TypeError(
+                "ImageGrid.from_activations(activations, y, X=pictures): the pictures X are missing"
+            )
         samples = Samples.of(X, y, metadata=metadata, class_names=class_names)
         view = cls.__new__(cls)
         view._begin(ArraySpecimen(arrays, samples, predictions), traits)

@@ -235,6 +235,8 @@ class LayerProbes(View):
         ]
         self._left_out = tuple(f"left out: {reason}" for reason in (*ready.left_out.values(), *rare))
         same = [name for name in found if name != LABEL and same_classes(part, LABEL, name)]
+        if same and {traits.get("groups"), traits.get("shuffle_by")} & {LABEL, *same}:
+            self._left_out += (f"left out: column {LABEL!r} holds the same classes as {same[0]!r}",)
         return [name for name in found if name != LABEL or not same]  # the label by its better name
 
     # traitlets rolls back a message from the browser for a TraitError only.

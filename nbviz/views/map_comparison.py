@@ -5,13 +5,14 @@ The other half is js/src/views/map_comparison.ts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.checkpoints import with_checked_checkpoints
+from nbviz.core.checkpoints import with_checked_checkpoints, with_checkpoints
 from nbviz.core.epoch_specimen import EpochSpecimens, Networks
 from nbviz.core.errors import UnknownName, unknown_name
 from nbviz.core.events import Preview, Result, Steps
@@ -60,6 +61,9 @@ class MapComparison(SampleMapView):
     X, y : samples and labels, in any form that :class:`~nbviz.Samples` takes
     right : torch.nn.Module or Network, optional
         What is shown on the right; by default the same model. It gets the same ``X``.
+    checkpoints : mapping of int to state dict or model, optional
+        Weights by epoch of ``left``, for ``checkpoint`` and ``right_checkpoint``; also as
+        ``Network(model, checkpoints=...)``.
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     **traits
@@ -125,10 +129,15 @@ class MapComparison(SampleMapView):
         y: Any = None,
         *,
         right: Any = None,
+        checkpoints: Mapping[int, Any] | None = None,
         max_samples: int | None = None,
         **traits: Any,
     ) -> None:
-        network = with_checked_checkpoints(Network.of(left))
+        network = Network.of(left)
+        if checkpoints is None:
+            network = with_checked_checkpoints(network)
+        else:
+            network = with_checkpoints(network, checkpoints)
         other = network if right is None else with_checked_checkpoints(Network.of(right))
         samples = samples_of("MapComparison(left, X, y)", X, y, max_samples=max_samples)
         sides = (EpochSpecimens(ModelSpecimen(network, samples)),) * 2

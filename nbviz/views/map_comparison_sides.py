@@ -34,7 +34,7 @@ def choose_sides(sides: Pair, traits: dict[str, Any]) -> None:
         if traits.get(name) is not None and not side.epochs:
             raise ValueError(
                 f"{name}={traits[name]!r}: there are no checkpoints. Give them with the model: "
-                "Network(model, checkpoints={epoch: weights, ...})"
+                "checkpoints={epoch: weights, ...}, or Network(model, checkpoints=...)"
             )
         if traits.get(name) is not None and traits[name] not in side.epochs:
             raise unknown_name("epoch", traits[name], [str(epoch) for epoch in side.epochs])

@@ -101,7 +101,8 @@ class NeuronExplorer(View):
     """Layer whose units are shown. Default: the last hidden layer."""
 
     reduce = t.Enum(["max", "mean"], "max").tag(sync=True, parameter=True)
-    """Of layers with feature maps a unit is a channel: its largest or its mean value."""
+    """Of layers with feature maps a unit is a channel, of layers with steps (tokens) one of their features:
+    its largest or its mean value over all places. Default: ``"mean"`` for steps, else ``"max"``."""
 
     method = t.Enum(["mds", "tsne"], "mds").tag(sync=True, parameter=True)
     """Map of the units: multidimensional scaling (SMACOF), or t-SNE of the same dissimilarities."""
@@ -136,9 +137,9 @@ class NeuronExplorer(View):
         network = Network.of(model)
         samples = samples_of("NeuronExplorer(model, X, y)", X, y, max_samples=max_samples)
         specimen = ModelSpecimen(network, samples)
-        layers = [layer for layer in specimen.layers() if layer.module and len(layer.shape) in (1, 3)]
+        layers = [layer for layer in specimen.layers() if layer.module and layer.shape]
         if not layers:
-            raise ValueError("the model has no layer with units (vectors or feature maps)")
+            raise ValueError("the model has no layer with units (vectors, feature maps or states of steps)")
         self._recorded: ModelSpecimen | None = specimen
         self._kept = Kept()
         self._cache = NeighbourCache()
@@ -148,12 +149,14 @@ class NeuronExplorer(View):
         if wanted not in names:
             raise unknown_name("layer with units", wanted, names)
         traits["layer"] = wanted
+        if layers[names.index(wanted)].has_steps:
+            traits.setdefault("reduce", "mean")
         super().__init__(
             **traits,
             specimen={
                 "n": len(samples),
                 "layers": names,
-                "maps": [layer.name for layer in layers if len(layer.shape) == 3],
+                "maps": [layer.name for layer in layers if len(layer.shape) > 1],
                 "columns": columns_of(samples, specimen.class_names),
                 "names": row_names(samples, network),
                 "classes": class_labels(samples) is not None,

@@ -172,6 +172,8 @@ class OutlierExplorer(SampleMapView):
         self._columns_of: Any = None  # the predictions that the browser has
         self._codes: dict[int, int] = {}
         samples = specimen.samples
+        if len(samples) < 2:
+            raise ValueError("one sample has no neighbours, so it is no outlier: at least 2 are needed")
         try:
             layers = specimen.layers()
             self._classes = shared_classes(specimen)

@@ -177,7 +177,7 @@ def test_thousands_of_large_pictures_come_larger_when_looked_at(notebook, shoot)
         "import nbviz, numpy as np\nnet = nbviz.zoo.load('mnist-cnn')\ndigits = nbviz.zoo.load_mnist(2000)\n"
         "large = np.kron(digits.inputs, np.ones((1, 3, 3), np.uint8))\n"
         "H = digits.inputs.reshape(2000, -1)[:, ::7].astype('float32')",
-        "view = nbviz.ImageGrid.from_activations(H, large, digits.labels, iterations=60, height=420)\nview",
+        "view = nbviz.ImageGrid.from_activations(H, digits.labels, X=large, iterations=60, height=420)\nview",
     ]
     page = opened(notebook, cells, count=2000)
     assert page.kernel("view.specimen['size']") == "[84, 84]"

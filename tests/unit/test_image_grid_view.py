@@ -114,7 +114,7 @@ def test_thumbnails_are_those_of_the_samples_shown(show, digits):
 def test_larger_pictures_are_answered_in_one_sheet(net, digits):
     large = np.kron(digits.inputs, np.ones((1, 3, 3), np.uint8))
     view = ImageGrid.from_activations(
-        digits.inputs.reshape(N, -1).astype(np.float32), large, digits.labels, **QUICK
+        digits.inputs.reshape(N, -1).astype(np.float32), digits.labels, X=large, **QUICK
     )
     assert view.specimen["size"] == [84, 84]
     heard = []
@@ -139,7 +139,7 @@ def test_many_large_coloured_pictures_still_get_thumbnails():
     noise = np.random.default_rng(1).integers(0, 60, (3000, 28, 28, 3))
     coloured = (digits.inputs[..., None] * 0.7 * inks + noise).astype(np.uint8)
     features = digits.inputs.reshape(3000, -1)[:, ::40].astype(np.float32)
-    view = ImageGrid.from_activations(features, coloured, method="pca", n_samples=0, executor="inline")
+    view = ImageGrid.from_activations(features, X=coloured, method="pca", n_samples=0, executor="inline")
     assert view.error is None
     assert 600_000 < len(view.thumbnails["png"]) <= 2_000_000
     assert len(view.rows) == 3000
@@ -180,7 +180,9 @@ def test_bad_input(show, net, digits):
     with pytest.raises(ValueError, match="these samples are none"):
         ImageGrid(torch.nn.Linear(3, 2), torch.randn(20, 3))
     with pytest.raises(ValueError, match="there are no activations"):
-        ImageGrid.from_activations({}, digits)
+        ImageGrid.from_activations({}, X=digits)
+    with pytest.raises(TypeError, match="the pictures X are missing"):
+        ImageGrid.from_activations(np.zeros((20, 3)), np.zeros(20, int))
     view = show()
     for name, value, words in (
         ("layer", "conv9", "conv2"),

@@ -67,7 +67,7 @@ def test_checkpoints_of_the_network_are_compared_with_the_model(some):
         aliased = Network(model, checkpoints={0: model.state_dict(), 9: model.state_dict()})
         with pytest.raises(ValueError, match="all checkpoints are the same tensors"):
             view(aliased, inputs, some.labels)
-    with pytest.raises(ValueError, match=r"there are no checkpoints.*Network\(model, checkpoints="):
+    with pytest.raises(ValueError, match=r"there are no checkpoints.*or Network\(model, checkpoints="):
         nbviz.MapComparison(model, inputs, some.labels, checkpoint=0)
 
 
@@ -159,3 +159,98 @@ def test_a_transformer_is_no_function(some):
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     with pytest.raises(TypeError, match=r"layers=\{'scaled': Scaler.transform\}, fitted"):
         nbviz.LayerExplorer(model, some, layers={"scaled": Scaler()})
+
+
+def test_truth_values_are_no_class_numbers_of_ten(some):
+    even = np.asarray(some.labels) % 2 == 0
+    net = nbviz.zoo.load("mnist-mlp")
+    for labels in (even, torch.tensor(even)):
+        view = nbviz.LayerExplorer(net, some.inputs, labels, **QUICK)
+        assert view.accuracy is None
+        assert view.neighbourhood_hit > 0.7  # they are classes
+        told = "accuracy unknown: the labels are true or false, and the model tells 10 classes apart"
+        assert told in view.notes
+        view.close()
+    outliers = nbviz.OutlierExplorer(net, Samples(some.inputs, even)[10:], **QUICK)
+    assert outliers.errors is None
+    assert outliers.losses is None
+    outliers.close()
+    # A model that tells two apart answers them.
+    torch.manual_seed(0)
+    inputs = torch.tensor(np.asarray(some.inputs), dtype=torch.float32)
+    two = nn.Sequential(nn.Flatten(), nn.Linear(784, 2))
+    view = nbviz.LayerExplorer(two, inputs, even, **QUICK)
+    with torch.no_grad():
+        assert view.accuracy == (two(inputs).argmax(1).numpy() == even).mean()
+    view.close()
+
+
+def test_class_numbers_of_which_one_is_missing(some):
+    labels = np.asarray(some.labels, float)
+    labels[3] = np.nan
+    view = nbviz.LayerExplorer(nbviz.zoo.load("mnist-mlp"), some.inputs, labels, **QUICK)
+    assert view.neighbourhood_hit is None
+    assert any(note.startswith("y has no label (NaN) for 1 of 80 samples") for note in view.notes)
+    view.close()
+    with pytest.raises(ValueError, match=r"no label \(NaN\) for 1 of 80 samples.*of classes"):
+        nbviz.OutlierExplorer(nbviz.zoo.load("mnist-mlp"), some.inputs, labels)
+    for values in (labels + 0.5, some.labels):  # a scale; classes
+        view = nbviz.LayerExplorer(nbviz.zoo.load("mnist-mlp"), some.inputs, values, **QUICK)
+        assert not any("y has no label" in note for note in view.notes)
+        view.close()
+    many = nbviz.LayerExplorer.from_activations(
+        np.random.default_rng(0).random((300, 4)), np.arange(300), **QUICK
+    )
+    assert "y holds 300 whole numbers, more than 200 classes: they are taken for values" in many.notes
+    many.close()
+
+
+def test_units_of_layers_with_steps():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.lstm = nn.Embedding(30, 8), nn.LSTM(8, 16, batch_first=True)
+            self.out = nn.Linear(16, 2)
+
+        def forward(self, ids):
+            return self.out(self.lstm(self.embed(ids))[0][:, -1])
+
+    torch.manual_seed(0)
+    model = Reader()
+    ids = torch.randint(0, 30, (40, 12))
+    view = nbviz.NeuronExplorer(model, ids, np.arange(40) % 2, executor="inline")
+    assert (view.layer, view.reduce) == ("lstm", "mean")
+    assert view.specimen["maps"] == ["embed", "lstm"]
+    with torch.no_grad():
+        states = model.lstm(model.embed(ids))[0]
+    np.testing.assert_allclose(view.latest().activations, states.mean(1), atol=1e-6)
+    view.reduce = "max"
+    np.testing.assert_allclose(view.latest().activations, states.amax(1), atol=1e-6)
+    view.close()
+
+
+def test_what_is_asked_of_folds_and_of_one_sample(some):
+    net = nbviz.zoo.load("mnist-mlp")
+    with pytest.raises(ValueError, match="folds=1 must be 2 or more"):
+        nbviz.LayerProbes(net, some, folds=1)
+    with pytest.raises(ValueError, match="one sample has no neighbours"):
+        nbviz.OutlierExplorer(net, some.inputs[:1], some.labels[:1])
+
+
+def test_a_column_that_repeats_the_groups_is_told(some):
+    samples = Samples(some.inputs, some.labels, metadata={"again": np.asarray(some.labels)})
+    net = nbviz.zoo.load("mnist-mlp")
+    probes = nbviz.LayerProbes(net, samples, groups="again", folds=2, executor="manual")
+    assert probes.columns == ["again"]
+    assert probes._left_out == ("left out: column 'label' holds the same classes as 'again'",)
+    probes.close()
+
+
+def test_checkpoints_given_to_a_comparison(some):
+    net = nbviz.zoo.load("mnist-mlp")
+    model, weights = net.module, net.checkpoints
+    inputs = net.transform(some.inputs)
+    view = nbviz.MapComparison(model, inputs, some.labels, checkpoints={0: weights[0]}, **QUICK)
+    assert (view.checkpoint, view.right_checkpoint) == (0, None)
+    assert view.preservation.local.mean() < 0.6
+    view.close()

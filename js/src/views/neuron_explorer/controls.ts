@@ -25,7 +25,7 @@ export interface NeuronMeta {
 export interface NeuronSpecimen {
   n: number;
   layers: string[];
-  /** Layers with feature maps: a unit is a channel. */
+  /** Layers whose units have several places: feature maps, states of steps. */
   maps: string[];
   names: string[] | null;
   classes: boolean;
@@ -47,10 +47,10 @@ export function controlsOf(
       kind: "choice",
       name: "reduce",
       label: "Unit is",
-      tip: "A unit of a convolution is a channel: one number is made of its feature map",
+      tip: "A unit is a channel of a convolution, or a feature of the states of a text: one number is made of all its places (pixels, steps)",
       options: options([
-        ["max", "the channel's largest value"],
-        ["mean", "the channel's mean"],
+        ["max", "its largest value"],
+        ["mean", "its mean"],
       ]),
     },
     {
