@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.core.samples import Samples
 
@@ -14,8 +15,8 @@ MOST_CLASSES = 200
 """Integer labels of more different values than this are numbers, not classes."""
 
 
-@dataclass(frozen=True)
-class Predictions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Brief):
     """What the network answers.
 
     Attributes
@@ -56,8 +57,8 @@ class Predictions:
         return cls(shares.argmax(1).astype(np.int64), shares.max(1))
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording(Brief):
     """What a layer did with the samples.
 
     Attributes

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.state_matching import Matches, match_states
@@ -26,8 +27,8 @@ DRAWS = 100
 """Steps tried for one random set of cells."""
 
 
-@dataclass(frozen=True, eq=False)
-class Enrichment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Enrichment(Brief):
     """One annotation inside the matches, in the corpus, and in the matches of random cells.
 
     A step inside several matches counts once; steps without a value (NaN, None) do not count.
@@ -177,8 +178,8 @@ def _random_steps(
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Track:
+@dataclass(frozen=True, eq=False, repr=False)
+class _Track(Brief):
     """An annotation, ready to be averaged: category numbers (-1: none) or values (NaN: none)."""
 
     kind: Kind

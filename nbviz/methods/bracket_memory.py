@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
@@ -26,8 +27,8 @@ FEW = 5
 """A mean over fewer passages than these says little."""
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+@dataclass(frozen=True, eq=False, repr=False)
+class Curve(Brief):
     """Probability of the closing bracket against distance, (distances,) float64 arrays; NaN: no context."""
 
     mean: NDArray[np.float64]
@@ -37,8 +38,8 @@ class Curve:
     """(contexts, distances), NaN where another bracket is open inside."""
 
 
-@dataclass(frozen=True, eq=False)
-class BracketMemory:
+@dataclass(frozen=True, eq=False, repr=False)
+class BracketMemory(Brief):
     """Probability of the closing bracket while one is open.
 
     Attributes

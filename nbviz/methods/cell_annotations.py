@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.cell_scores import CellScores, Scorer, cell_scores, checked
 
@@ -15,8 +16,8 @@ __all__ = ["BestCells", "CellScores", "Scorer", "best_cells", "best_cells_steps"
 AUC, CORRELATION = "AUC", "correlation"
 
 
-@dataclass(frozen=True, eq=False)
-class BestCells:
+@dataclass(frozen=True, eq=False, repr=False)
+class BestCells(Brief):
     """The cells that follow an annotation best: chosen on one text, scored on another.
 
     Attributes

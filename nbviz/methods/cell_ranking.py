@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_choice
@@ -53,8 +54,8 @@ def _deviations(values: NDArray) -> NDArray[np.float32]:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class AnnotatedText:
+@dataclass(frozen=True, eq=False, repr=False)
+class AnnotatedText(Brief):
     """The states of a text and what is known about it.
 
     Attributes
@@ -101,8 +102,8 @@ class AnnotatedText:
         return cls(scorer, labels, left_out)
 
 
-@dataclass(frozen=True, eq=False)
-class CellRanking:
+@dataclass(frozen=True, eq=False, repr=False)
+class CellRanking(Brief):
     """How well each cell follows each annotation, and the cells in the order of one of them.
 
     Attributes

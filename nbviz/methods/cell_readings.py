@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Steps, result_of
 from nbviz.core.network import Network
@@ -22,8 +23,8 @@ TOO_GOOD = "the scores are those of the text on which the best cell was chosen"
 NO_BASELINE = "no score of an untrained network: this one has no checkpoint 0 (baseline= takes another one)"
 
 
-@dataclass(frozen=True, eq=False)
-class RankedText:
+@dataclass(frozen=True, eq=False, repr=False)
+class RankedText(Brief):
     """A ranking of cells, and what a reader of it should be told.
 
     Attributes

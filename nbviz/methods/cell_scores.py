@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
+
 # Cells that are converted to double precision at once.
 CELLS_AT_ONCE = 32
 
 
-@dataclass(frozen=True, eq=False)
-class CellScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class CellScores(Brief):
     """How well each cell follows an annotation.
 
     Attributes

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.state_levels import Cuts, cuts
 
@@ -20,8 +21,8 @@ Sign = Literal["positive", "negative", "both"]
 SIGNS = ("positive", "negative", "both")
 
 
-@dataclass(frozen=True, eq=False)
-class CellSelection:
+@dataclass(frozen=True, eq=False, repr=False)
+class CellSelection(Brief):
     """The cells whose on/off signature fits a span.
 
     Attributes

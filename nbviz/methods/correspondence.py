@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.layers import INPUT
 from nbviz.core.network import Network
@@ -35,8 +36,8 @@ NOTHING = "nothing changed"
 """Stands where no pair of images is left."""
 
 
-@dataclass(frozen=True, eq=False)
-class Correspondence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Correspondence(Brief):
     """How alike the changes are that hiding a part makes in several images.
 
     Attributes

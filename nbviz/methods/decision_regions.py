@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.activation_checks import check_labels
 
 NOTE = (
@@ -19,8 +20,8 @@ MARGINS = 0.05, 0.25
 FADE_FROM, FADE_TO = 2.0, 8.0
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionRegions:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecisionRegions(Brief):
     """A picture of the ground behind a scatter.
 
     Attributes

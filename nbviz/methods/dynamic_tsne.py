@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.tsne import EARLY_EXAGGERATION, SECONDS_PER_FRAME, _Gradient, early_iterations
 
 # openTSNE's optimiser and its settings, of which a strength of 0 must give the same maps, bit for bit.
@@ -29,8 +30,8 @@ DAMPING = 2.0
 GRADIENT_SCALE = 4.0
 
 
-@dataclass(frozen=True, eq=False)
-class Maps:
+@dataclass(frozen=True, eq=False, repr=False)
+class Maps(Brief):
     """All maps after some iterations: positions (frames, n_samples, 2), divergences (frames,) in nats.
 
     The divergences may be those of about a second ago; those of the last maps are their own.

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 
-@dataclass(frozen=True, eq=False)
-class Embedding:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Embedding(Brief):
     """A two-dimensional map of samples, and how it was made.
 
     Attributes

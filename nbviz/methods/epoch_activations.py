@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -20,8 +21,8 @@ from nbviz.core.version import fingerprint, structure
 from nbviz.methods.layer_map import match_outputs
 
 
-@dataclass(frozen=True, eq=False)
-class FrameActivations:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameActivations(Brief):
     """What :func:`~nbviz.methods.evolution.evolution` compares: one array per epoch or layer.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities as as_probabilities
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
@@ -35,8 +36,8 @@ class Share:
     """Of all errors."""
 
 
-@dataclass(frozen=True, eq=False)
-class ErrorBreakdown:
+@dataclass(frozen=True, eq=False, repr=False)
+class ErrorBreakdown(Brief):
     """Every error of a model, under the first oracle that would have mended it.
 
     Attributes

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
+
 Bools = NDArray[np.bool_]
 Parts = list[tuple[str, Bools]]
 
@@ -33,8 +35,8 @@ BOOSTS = (0.1, 0.2, 0.3, 0.4)
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True, eq=False)
-class Places:
+@dataclass(frozen=True, eq=False, repr=False)
+class Places(Brief):
     """Where each token of a text stands, and the word it belongs to.
 
     Attributes

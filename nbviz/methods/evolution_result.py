@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 
-@dataclass(frozen=True, eq=False)
-class Evolution:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evolution(Brief):
     """Two-dimensional maps of the same samples, one per epoch or layer, in comparable coordinates.
 
     Attributes

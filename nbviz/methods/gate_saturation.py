@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -26,8 +27,8 @@ GATES = ("i", "f", "o", "r", "z")
 Gates = Mapping[str, Mapping[str, ArrayLike]]
 
 
-@dataclass(frozen=True, eq=False)
-class Saturation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Saturation(Brief):
     """Shares of the time that gates are saturated.
 
     Attributes
@@ -61,8 +62,8 @@ class Saturation:
         return tuple(self.starts)
 
 
-@dataclass(frozen=True, eq=False)
-class GateValues:
+@dataclass(frozen=True, eq=False, repr=False)
+class GateValues(Brief):
     """Gates at every step of a text, checked: what saturation is counted from.
 
     Attributes

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.recording import spread
 
@@ -25,8 +26,8 @@ FINEST = 4.0
 ROUNDS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class ImageGrid:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageGrid(Brief):
     """Who sits where.
 
     Attributes

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.layers import OUTPUT
@@ -39,8 +40,8 @@ _COARSE = 4
 _BETWEEN_PREVIEWS = 0.1  # seconds
 
 
-@dataclass(frozen=True, eq=False)
-class InvarianceCurves:
+@dataclass(frozen=True, eq=False, repr=False)
+class InvarianceCurves(Brief):
     """Feature distance and class probability over the strength of a transformation.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_choice, check_neighbours
 from nbviz.methods.label_columns import check_column, check_layers
@@ -16,8 +17,8 @@ from nbviz.methods.neighbour_cache import METRICS, unit_rows
 from nbviz.methods.neighbours import NeighbourGraph, hits, nearest_neighbours_steps
 
 
-@dataclass(frozen=True, eq=False)
-class LabelTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelTable(Brief):
     """Neighbourhood hits, layers down, label columns across.
 
     Attributes

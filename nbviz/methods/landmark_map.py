@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress
 from nbviz.core.recording import spread
 from nbviz.methods.neighbours import NeighbourGraph, nearest_among_steps, nearest_neighbours_steps
@@ -24,8 +25,8 @@ PLACED_BY = 10
 """Landmarks that say where a sample belongs."""
 
 
-@dataclass(frozen=True, eq=False)
-class Landmarks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Landmarks(Brief):
     """Some samples that stand for all.
 
     Attributes

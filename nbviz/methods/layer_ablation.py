@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -21,8 +22,8 @@ from nbviz.methods.typo import one_sequence
 AT_ONCE = 32
 
 
-@dataclass(frozen=True, eq=False)
-class LayerAblation:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerAblation(Brief):
     """The loss of a language model without the state of one of its layers.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.recording import Predictions, Recording, class_labels, spread, why_no_classes
 from nbviz.core.samples import Samples
@@ -16,8 +17,8 @@ from nbviz.methods.projection import Embedding, project_steps
 from nbviz.methods.tsne import MANY
 
 
-@dataclass(frozen=True, eq=False)
-class LayerMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerMap(Brief):
     """One picture.
 
     Attributes

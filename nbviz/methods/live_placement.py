@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import capture, probabilities
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Result, Steps, result_of, run_to_end
@@ -19,8 +20,8 @@ from nbviz.methods.layer_map import LayerMap, layer_map_steps
 from nbviz.methods.place import Placer, placer_steps
 
 
-@dataclass(frozen=True, eq=False)
-class PlacementMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlacementMap(Brief):
     """A finished map of the samples, ready for new ones.
 
     Attributes
@@ -34,8 +35,8 @@ class PlacementMap:
     placer: Placer
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer(Brief):
     """What the network does with new samples.
 
     Attributes
@@ -50,8 +51,8 @@ class Answer:
     probabilities: NDArray[np.float32] | None
 
 
-@dataclass(frozen=True, eq=False)
-class Landing:
+@dataclass(frozen=True, eq=False, repr=False)
+class Landing(Brief):
     """Where new samples landed.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Event, Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.kept import Itself, Kept
 from nbviz.methods.activation_checks import (
@@ -24,8 +25,8 @@ from nbviz.methods.projection import METHODS, Embedding, project_steps
 SPACES = ("activations", "maps")
 
 
-@dataclass(frozen=True, eq=False)
-class ComparedMaps:
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparedMaps(Brief):
     """Two maps and what became of the neighbours.
 
     Attributes

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_neighbours
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours_steps
 
 
-@dataclass(frozen=True, eq=False)
-class NeighbourPreservation:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourPreservation(Brief):
     """How far the samples have the same neighbours in two spaces.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.activation_checks import check_choice, check_neighbours
 from nbviz.methods.neighbours import NeighbourGraph, nearest_neighbours
 from nbviz.methods.visual_outliers import VisualOutliers, known_neighbours, visual_outliers
@@ -24,8 +25,8 @@ SHOWS = (
 """Which samples a list may hold. The last four are the cells of the table of outliers and errors."""
 
 
-@dataclass(frozen=True, eq=False)
-class NeighbourReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourReport(Brief):
     """One measurement of all points.
 
     Attributes

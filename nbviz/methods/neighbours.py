@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress
 from nbviz.methods.activation_checks import check_labels, check_neighbours
 
@@ -20,8 +21,8 @@ WIDE_FEATURES = 512
 PAIRS_IN_MEMORY = 5_000**2
 
 
-@dataclass(frozen=True, eq=False)
-class NeighbourGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourGraph(Brief):
     """The nearest neighbours of every sample, itself excluded, nearest first.
 
     Attributes

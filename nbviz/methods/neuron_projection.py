@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_activations, check_choice, check_perplexity
 from nbviz.methods.neighbours import NeighbourGraph
@@ -21,8 +22,8 @@ MOST_UNITS = 4_096
 SAME = 8 * float(np.finfo(np.float32).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class NeuronProjection:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuronProjection(Brief):
     """A two-dimensional map of units, and how it was made.
 
     Attributes

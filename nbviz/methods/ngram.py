@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.ngram_index import NGramIndex
 
@@ -19,8 +20,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class NGram:
+@dataclass(frozen=True, eq=False, repr=False)
+class NGram(Brief):
     """n-gram models of order 1 to n, trained on one text, with interpolated Kneser-Ney smoothing.
 
     The probability of token w after the context h of k - 1 tokens is

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
+
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class NGramIndex:
+@dataclass(frozen=True, eq=False, repr=False)
+class NGramIndex(Brief):
     """Places of a text, sorted by (token, token before, token before that, ...).
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.core.errors import ModelError
 from nbviz.core.layers import INPUT, OUTPUT, first_tensor
@@ -18,8 +19,8 @@ from nbviz.methods.fills import Fill, check_fill, paint
 from nbviz.methods.occlusion_picture import Picture, read_picture
 
 
-@dataclass(frozen=True)
-class OcclusionEffect:
+@dataclass(frozen=True, eq=False, repr=False)
+class OcclusionEffect(Brief):
     """What covering a part of a picture does.
 
     Attributes

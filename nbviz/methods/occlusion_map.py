@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.core.errors import ModelError
 from nbviz.core.layers import Layer
@@ -15,8 +16,8 @@ from nbviz.methods.incremental.runner import Runner
 from nbviz.methods.picture_features import class_number
 
 
-@dataclass(frozen=True)
-class OcclusionMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class OcclusionMap(Brief):
     """What the model says with the window at each position. Cells not computed yet hold NaN (class -1).
 
     Attributes

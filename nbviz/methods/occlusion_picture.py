@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import TransformError
 from nbviz.core.network import Network
 from nbviz.core.reading import is_dataset
@@ -21,8 +22,8 @@ _LOOKS_LIKE_PIXELS = 30.0
 """Normalised inputs stay well below this, 8-bit pixels do not."""
 
 
-@dataclass(frozen=True)
-class Picture:
+@dataclass(frozen=True, eq=False, repr=False)
+class Picture(Brief):
     """What is occluded.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Event, Preview, Progress, Result, Steps, result_of
 from nbviz.core.recording import Recording, spread
 from nbviz.core.specimen import Specimen
@@ -28,8 +29,8 @@ NAMED = 5  # classes that a note names
 COARSE, FINE = 80, 200  # places along the longer side of the regions, while the map moves and at the end
 
 
-@dataclass(frozen=True, eq=False)
-class OutlierMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class OutlierMap(Brief):
     """One picture.
 
     Attributes

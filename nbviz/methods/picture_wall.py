@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps
 from nbviz.core.kept import Kept
 from nbviz.core.recording import class_labels
@@ -25,8 +26,8 @@ AROUND = 8
 """Cells around a cell: whose pictures are counted in the neighbourhood hit of the grid."""
 
 
-@dataclass(frozen=True, eq=False)
-class PictureWall:
+@dataclass(frozen=True, eq=False, repr=False)
+class PictureWall(Brief):
     """Which picture hangs where.
 
     Attributes

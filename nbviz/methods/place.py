@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.recording import spread
 from nbviz.methods.activation_checks import check_activations, check_neighbours
@@ -31,8 +32,8 @@ COMPARED_AT_ONCE = 50
 EXACT_VALUES = 40_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Placement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Placement(Brief):
     """Where new samples landed.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress
 from nbviz.methods.activation_checks import check_activations
 
@@ -16,8 +17,8 @@ OVERSAMPLING = 10  # extra directions carried along: the wanted ones converge fa
 MAX_ITERATIONS = 60
 
 
-@dataclass(frozen=True, eq=False)
-class PrincipalComponents:
+@dataclass(frozen=True, eq=False, repr=False)
+class PrincipalComponents(Brief):
     """Samples in the coordinates of their principal components.
 
     Attributes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.methods.activation_checks import check_neighbours
 from nbviz.methods.label_columns import check_column, whole_groups
@@ -16,8 +17,8 @@ from nbviz.methods.neighbours import NeighbourGraph, hits
 from nbviz.methods.probe_folds import ProbeColumn, probe_column
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeColumns:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeColumns(Brief):
     """What a table is about.
 
     Attributes

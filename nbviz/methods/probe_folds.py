@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.recording import MOST_CLASSES
 from nbviz.methods.label_columns import check_column
 
 Folds = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeColumn:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeColumn(Brief):
     """What a probe is to tell.
 
     Attributes

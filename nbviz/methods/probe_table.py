@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 
 MEASURES = ("neighbourhood hit", "probe accuracy", "selectivity")
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeTable(Brief):
     """Layers down, label columns across; NaN where nothing has come (yet) or nothing was asked for.
 
     Scores are shares, 0 to 1, of classes; of columns of numbers they are R², 1 at best and possibly

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_labels
 from nbviz.methods.label_columns import check_layers
@@ -23,8 +24,8 @@ PENALTY = 10.0
 MAX_ITERATIONS = 1_000
 
 
-@dataclass(frozen=True, eq=False)
-class Probes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Probes(Brief):
     """Cross-validated scores of linear probes, layers x columns x folds; NaN where none has come (yet).
 
     Attributes

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
@@ -34,8 +35,8 @@ _FEW = 30
 _BETWEEN_PREVIEWS = 0.1  # seconds
 
 
-@dataclass(frozen=True, eq=False)
-class RandomPatches:
+@dataclass(frozen=True, eq=False, repr=False)
+class RandomPatches(Brief):
     """The empirical receptive field of a unit.
 
     Lengths are in pixels of the picture that the windows were put on; see ``notes`` where this is not the

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.recording import class_labels, why_no_classes
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import match_outputs
 
 
-@dataclass(frozen=True, eq=False)
-class SharedClasses:
+@dataclass(frozen=True, eq=False, repr=False)
+class SharedClasses(Brief):
     """Labels numbered as the network's outputs.
 
     Attributes

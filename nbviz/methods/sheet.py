@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from nbviz.core.brief import Brief
 from nbviz.core.pictures import picture_of
 from nbviz.core.recording import spread
 from nbviz.core.samples import Samples
@@ -21,8 +22,8 @@ NEAR = 16  # levels of 256 by which they may differ from it
 VISIBLE = 1 / 32  # less contrast than this share of the ink's is no stroke
 
 
-@dataclass(frozen=True, eq=False)
-class Sheet:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sheet(Brief):
     """What is drawn on: pixels, and how they become a sample.
 
     A drawing is a uint8 array, (H, W) for grey pictures and (H, W, 3) for colour, 0 to 255. Floating-point

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
+
 SECONDS_PER_FRAME = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class StressFrame:
+@dataclass(frozen=True, eq=False, repr=False)
+class StressFrame(Brief):
     """The points after some iterations.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states_chunks
@@ -18,8 +19,8 @@ BEST = 3
 """Most probable next tokens that are kept for every step."""
 
 
-@dataclass(frozen=True, eq=False)
-class StateCorpus:
+@dataclass(frozen=True, eq=False, repr=False)
+class StateCorpus(Brief):
     """States of one kind over a whole corpus.
 
     Attributes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -18,8 +19,8 @@ from nbviz.methods.recurrent.tokens import spell
 from nbviz.methods.state_corpus import token_loss
 
 
-@dataclass(frozen=True, eq=False)
-class Intervention:
+@dataclass(frozen=True, eq=False, repr=False)
+class Intervention(Brief):
     """A run with cells held at a value, beside the run without.
 
     Attributes

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
+
 SIGNED_STEPS = 128
 UNSIGNED_STEPS = 256
 
@@ -116,8 +118,8 @@ def snap(theta: float, signed: bool = True, scale: float = 1.0) -> tuple[int, fl
     return int(found.above[0]) + 1, found.threshold
 
 
-@dataclass(frozen=True, eq=False)
-class Cuts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Cuts(Brief):
     """A threshold as levels, one pair per cell.
 
     Attributes

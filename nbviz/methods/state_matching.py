@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.activation_checks import check_choice
 from nbviz.methods.cell_selection import SIGNS, Sign, check_margins, check_span
 from nbviz.methods.run_fits import Fits
@@ -30,8 +31,8 @@ FORMULA = "most selected cells (∩), then fewest cells in all (∪), then longe
 """The ranking in plain words, for the screen."""
 
 
-@dataclass(frozen=True, eq=False)
-class Matches:
+@dataclass(frozen=True, eq=False, repr=False)
+class Matches(Brief):
     """The best runs, best first, and how they were asked for.
 
     Attributes

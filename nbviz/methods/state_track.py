@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.methods.cell_selection import CellSelection, Sign, select_cells
 from nbviz.methods.recurrent.states import CELL, HIDDEN, TANH_CELL, States
@@ -49,8 +50,8 @@ class ShownLayer:
     cells: int
 
 
-@dataclass(frozen=True, eq=False)
-class StateTrack:
+@dataclass(frozen=True, eq=False, repr=False)
+class StateTrack(Brief):
     """The states that are drawn.
 
     Attributes

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Preview, Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.methods.recurrent.batch import BatchRunner, batches
@@ -31,8 +32,8 @@ FEW = 20
 """With fewer positions a mean says little about the rest of the text, however many typos there are."""
 
 
-@dataclass(frozen=True, eq=False)
-class TimeScales:
+@dataclass(frozen=True, eq=False, repr=False)
+class TimeScales(Brief):
     """The mean over many replacements.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import capture_steps
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Progress, Result, Steps
@@ -20,8 +21,8 @@ from nbviz.methods.picture_features import check_unit
 _NAMED = 5
 
 
-@dataclass(frozen=True, eq=False)
-class TopImages:
+@dataclass(frozen=True, eq=False, repr=False)
+class TopImages(Brief):
     """Images, the one with the unit's largest activation first.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.neighbours import NeighbourGraph
 
 EARLY_EXAGGERATION = 12.0
@@ -26,8 +27,8 @@ FFT_BELOW_WIDTH_SQUARED_PER_SAMPLE = 1.2
 FFT_LEAST_WIDTH = 50  # openTSNE's grid has at least so many intervals
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(Brief):
     """The map after some iterations: positions (n_samples, 2) and the Kullback-Leibler divergence."""
 
     iteration: int

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
@@ -22,8 +23,8 @@ from nbviz.methods.relative_distance import Normalise, relative_to, time_constan
 Source = Literal["hidden", "cell"]
 
 
-@dataclass(frozen=True, eq=False)
-class Typo:
+@dataclass(frozen=True, eq=False, repr=False)
+class Typo(Brief):
     """What replacing one token does to the states, from that token on.
 
     Attributes

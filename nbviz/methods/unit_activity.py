@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_activations, check_labels
 
 
-@dataclass(frozen=True, eq=False)
-class UnitActivity:
+@dataclass(frozen=True, eq=False, repr=False)
+class UnitActivity(Brief):
     """How active each unit is on some samples.
 
     Attributes
@@ -93,8 +94,8 @@ def sample_activity(activations: ArrayLike, units: ArrayLike, *, standardise: bo
     return chosen.mean(axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class Discriminative:
+@dataclass(frozen=True, eq=False, repr=False)
+class Discriminative(Brief):
     """Which units tell which class from the rest, by a forest.
 
     Attributes

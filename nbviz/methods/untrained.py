@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from nbviz.core.brief import Brief
 from nbviz.core.network import Network
 
 # A module's own way to draw its weights anew; attention and whole transformers have the second name.
@@ -23,8 +24,8 @@ _RANDOM = frozenset((
 _NAMED = 6  # parameters that a note lists
 
 
-@dataclass(frozen=True, eq=False)
-class Untrained:
+@dataclass(frozen=True, eq=False, repr=False)
+class Untrained(Brief):
     """A network before its training.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.activation_checks import check_labels
 from nbviz.methods.neighbours import NeighbourGraph, hits, nearest_neighbours
 
@@ -16,8 +17,8 @@ SIGNIFICANT = 0.05
 """Below this p value two things are said to go together."""
 
 
-@dataclass(frozen=True, eq=False)
-class ErrorOverlap:
+@dataclass(frozen=True, eq=False, repr=False)
+class ErrorOverlap(Brief):
     """Are outliers and errors the same samples? All counts over samples.
 
     Attributes
@@ -85,8 +86,8 @@ class ErrorOverlap:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class VisualOutliers:
+@dataclass(frozen=True, eq=False, repr=False)
+class VisualOutliers(Brief):
     """Points that few of their neighbours agree with; the worst first, equals in the order of the samples.
 
     Attributes

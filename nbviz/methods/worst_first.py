@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.methods.activation_checks import check_choice, check_labels
 from nbviz.methods.neighbours import NeighbourGraph, hits
@@ -17,8 +18,8 @@ KEYS = ("loss", "hit", "disagreement")
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 
-@dataclass(frozen=True, eq=False)
-class WorstFirst:
+@dataclass(frozen=True, eq=False, repr=False)
+class WorstFirst(Brief):
     """What is wrong with every sample, to be sorted by.
 
     Attributes

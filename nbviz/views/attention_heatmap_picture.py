@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.methods.attention.effect import Effect
 from nbviz.methods.attention.result import Attention, AttentionGroup
 from nbviz.methods.attention.summary import rollout
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.methods.cell_readings import RankedText
 from nbviz.methods.cell_scores import CellScores
 from nbviz.methods.state_track import StateTrack
 from nbviz.views.parts.frames import Frame
 
 
-@dataclass(frozen=True, eq=False)
-class TextPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class TextPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.methods.epoch_activations import FrameActivations
 from nbviz.methods.evolution_result import Evolution
 from nbviz.views.parts.frames import Frame
 
 
-@dataclass(frozen=True, eq=False)
-class EvolutionPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class EvolutionPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.methods.annotation_enrichment import Enrichment
 from nbviz.methods.cell_selection import CellSelection
 from nbviz.methods.state_corpus import StateCorpus
@@ -30,8 +31,8 @@ MOST_CATEGORIES = 20
 MOST_ROWS = 12
 
 
-@dataclass(frozen=True, eq=False)
-class StatesPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class StatesPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.layer_map import LayerMap
 from nbviz.methods.live_placement import Answer, Landing
@@ -18,8 +19,8 @@ FAR = 99.0
 """Percentile of the distance from which on the map is not to be trusted at the drawing's place."""
 
 
-@dataclass(frozen=True, eq=False)
-class PlacementPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlacementPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.core.recording import Predictions, Recording
 from nbviz.core.specimen import Specimen
 from nbviz.methods.layer_map import true_outputs
@@ -18,8 +19,8 @@ from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import quantise
 
 
-@dataclass(frozen=True, eq=False)
-class ComparisonPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparisonPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps, result_of
 from nbviz.core.kept import Kept
@@ -37,8 +38,8 @@ from nbviz.views.parts.sample_map import known_rows, samples_of, usual_k, usual_
 from nbviz.views.parts.traits import Indices
 
 
-@dataclass(frozen=True, eq=False)
-class NeuronPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuronPicture(Brief):
     """One picture of the view.
 
     Attributes

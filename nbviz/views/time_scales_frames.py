@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.brief import Brief
 from nbviz.methods.bracket_memory import BracketMemory
 from nbviz.methods.time_scales import TimeScales as Mean
 from nbviz.methods.typo import Typo
@@ -19,8 +20,8 @@ from nbviz.views.parts.frames import Frame
 MOST_EXAMPLES = 6
 
 
-@dataclass(frozen=True, eq=False)
-class TimeScalesPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class TimeScalesPicture(Brief):
     """One picture of the view.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.network import Network
 from nbviz.core.transforms import PixelTransform
 from nbviz.zoo.additive_attention import AdditiveAttention
@@ -20,8 +21,8 @@ WORDS = ("<start>", "<end>", "a", "an", *DIGITS, *PLURALS, "left", "right", "of"
 LONGEST = 7
 
 
-@dataclass(frozen=True, eq=False)
-class PictureMemory:
+@dataclass(frozen=True, eq=False, repr=False)
+class PictureMemory(Brief):
     """What the encoder made of a batch of pictures: it does not change while the decoder writes.
 
     Attributes

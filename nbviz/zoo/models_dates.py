@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from nbviz.core.brief import Brief
 from nbviz.core.network import Network
 from nbviz.zoo.additive_attention import AdditiveAttention
 from nbviz.zoo.dates import load_dates
@@ -21,8 +22,8 @@ TARGET_SYMBOLS = ("<start>", "<end>", "-", *"0123456789")
 TARGET_LENGTH = 11
 
 
-@dataclass(frozen=True, eq=False)
-class Memory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Memory(Brief):
     """What the encoder made of a batch of sources: it does not change while the decoder writes.
 
     Attributes

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.samples import Samples
 
 DATA = Path(__file__).parent / "data"
@@ -26,8 +27,8 @@ CONTEXT = 5
 TRAINING_SENTENCES = 60
 
 
-@dataclass(frozen=True)
-class Speech:
+@dataclass(frozen=True, eq=False, repr=False)
+class Speech(Brief):
     """Utterances, one after the other, and the phones in them.
 
     Attributes

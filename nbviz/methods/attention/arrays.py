@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.methods.attention.result import Attention, AttentionGroup
 
 _SUM_TOLERANCE = 1e-3
@@ -121,8 +122,8 @@ def _names(what: str, names: Sequence[str] | None, n: int) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-@dataclass(frozen=True, eq=False)
-class PatchMaps:
+@dataclass(frozen=True, eq=False, repr=False)
+class PatchMaps(Brief):
     """Attention over the patches of a picture.
 
     Attributes

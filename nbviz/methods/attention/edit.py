@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Result, Steps, result_of, run_to_end
 from nbviz.core.network import Network
@@ -26,8 +27,8 @@ from nbviz.methods.attention.watch import Site
 from nbviz.methods.seq2seq import StepDecoder, decode_steps
 
 
-@dataclass(frozen=True, eq=False)
-class EditedAttention:
+@dataclass(frozen=True, eq=False, repr=False)
+class EditedAttention(Brief):
     """Attention with a change, without it, and what the change does to the output.
 
     Attributes

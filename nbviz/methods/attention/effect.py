@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
+
 
 @dataclass(frozen=True)
 class TopChange:
@@ -20,8 +22,8 @@ class TopChange:
     after_probability: float
 
 
-@dataclass(frozen=True, eq=False)
-class Effect:
+@dataclass(frozen=True, eq=False, repr=False)
+class Effect(Brief):
     """The change of a model's output.
 
     Attributes

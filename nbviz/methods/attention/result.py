@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError, unknown_name
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionGroup:
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionGroup(Brief):
     """Layers of one stack that attend in one way: an encoder's self-attention, a cross-attention, …
 
     Attributes
@@ -43,8 +44,8 @@ class AttentionGroup:
     grid: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Attention:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attention(Brief):
     """What a model attended to in one sample.
 
     Attributes

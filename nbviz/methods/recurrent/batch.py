@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from nbviz.core.brief import Brief
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.network import Network
 from nbviz.methods.recurrent import states
@@ -32,8 +33,8 @@ from nbviz.methods.recurrent.watch import Watch
 Array = np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+@dataclass(frozen=True, eq=False, repr=False)
+class Batch(Brief):
     """What n sequences of equal length left in a model.
 
     Attributes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nbviz.core.brief import Brief
 from nbviz.core.capture import probabilities
 from nbviz.core.errors import ModelError, unknown_name
 
@@ -16,8 +17,8 @@ HIDDEN, CELL, TANH_CELL = "hidden", "cell", "tanh cell"
 Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class States:
+@dataclass(frozen=True, eq=False, repr=False)
+class States(Brief):
     """The states of all recurrent layers, step by step.
 
     Attributes
