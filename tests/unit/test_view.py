@@ -397,8 +397,8 @@ def test_ipython_asks_after_each_cell(make, network, monkeypatch):
 
 def view_modules():
     return [
-        importlib.import_module(f"nbviz.views.{module.name}")
-        for module in pkgutil.iter_modules(nbviz.views.__path__)
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(nbviz.views.__path__, "nbviz.views.")
     ]
 
 
