@@ -82,3 +82,16 @@ def from_browser(view, **state):
 def message(view, **content):
     """Give the view a custom message from the browser."""
     view._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def views_made():
+    """For a fixture: makes views, computed in place unless asked otherwise, and closes them at its end."""
+    views = []
+
+    def make(cls=Doubler, **traits):
+        views.append(cls(**{"executor": "inline", **traits}))
+        return views[-1]
+
+    yield make
+    for view in views:
+        view.close()

@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 import copy
-import random
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from shadow_models import Counts, Fails, conv_net, everything, images
 from torch import nn
 
 from nbviz.core.capture import capture, capture_steps
 from nbviz.core.errors import ModelError
 from nbviz.core.network import Network
-from nbviz.core.samples import Samples
-
-
-def conv_net() -> nn.Module:
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
-        nn.BatchNorm2d(4),
-        nn.ReLU(inplace=True),
-        nn.Dropout(0.5),
-        nn.Flatten(),
-        nn.Linear(4 * 36, 3),
-    )
-    net[0].weight.requires_grad_(False)
-    net[3].eval()
-    net[5].weight.grad = torch.full((3, 144), 0.25)
-    return net
-
-
-def images(n: int = 70) -> Samples:
-    return Samples(np.random.default_rng(0).normal(size=(n, 1, 8, 8)).astype(np.float32))
-
-
-def everything(module: nn.Module) -> dict[str, object]:
-    """All that a user could see of a module, and the random states."""
-    seen: dict[str, object] = {}
-    for name, child in module.named_modules():
-        state = child.__dict__
-        seen[f"{name}.training"] = child.training
-        seen[f"{name}.attributes"] = {
-            k: v if isinstance(v, int | float | str | bool) else id(v)
-            for k, v in state.items()
-            if k not in ("_parameters", "_buffers")
-        }
-        for key in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            seen[f"{name}.{key}"] = list(state[key].items())
-    for name, p in module.named_parameters():
-        seen[f"{name}.value"] = (
-            id(p),
-            p.data_ptr(),
-            p._version,
-            p.requires_grad,
-            p.detach().numpy().tobytes(),
-        )
-        seen[f"{name}.grad"] = None if p.grad is None else (id(p.grad), p.grad.numpy().tobytes())
-    for name, b in module.named_buffers():
-        seen[f"{name}.value"] = (id(b), b._version, b.detach().numpy().tobytes())
-    seen["torch"] = torch.get_rng_state().numpy().tobytes()
-    seen["numpy"] = np.random.get_state()[1].tobytes()
-    seen["python"] = random.getstate()
-    return seen
 
 
 def test_nothing_changes_when_layers_are_listed_captured_and_predicted():
@@ -77,19 +26,6 @@ def test_nothing_changes_when_layers_are_listed_captured_and_predicted():
     capture(network, images(), ["0", "1", "2", "5", "output"])
     network.predict(images())
     assert everything(module) == before
-
-
-class Fails(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(4, 4)
-        self.norm = nn.BatchNorm1d(4)
-
-    def forward(self, x):
-        y = self.norm(self.fc(x))
-        if x.shape[0] == 5:
-            raise ValueError("I dislike fives")
-        return y
 
 
 def test_nothing_changes_when_forward_raises():
@@ -223,27 +159,6 @@ def test_a_backward_pass_on_the_twin_leaves_gradients_alone_and_survives_an_opti
     assert x.grad.abs().sum() > 0
 
 
-class Counts(nn.Module):
-    """Keeps a counter, a log, a hidden state and a buffer that it writes in evaluation mode too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(2, 2)
-        self.calls = 0
-        self.log: list[int] = []
-        self.hidden = None
-        self.register_buffer("total", torch.zeros(2))
-        self.register_buffer("replaced", torch.zeros(2))
-
-    def forward(self, x):
-        self.calls += 1
-        self.log.append(self.calls)
-        self.total += 1
-        self.replaced = self.replaced + 1
-        self.hidden = self.fc(x) if self.hidden is None else self.fc(x) + self.hidden[: len(x)] * 0
-        return self.hidden + self.calls + self.total + self.replaced + len(self.log)
-
-
 def test_what_forward_leaves_behind_stays_on_the_twin_and_does_not_pile_up():
     module = Counts()
     before = everything(module)
@@ -363,142 +278,6 @@ def test_hidden_states_that_carry_gradients_can_be_copied():
     assert network.notes == ()
     assert module.state is state
     np.testing.assert_allclose(out, module.rnn(torch.ones(3, 5, 2))[0][:, -1].detach(), atol=1e-6)
-
-
-def test_parameters_and_modules_in_plain_lists_are_shared_too():
-    class Loose(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weights = [nn.Parameter(torch.ones(2))]
-            self.parts = [nn.Linear(2, 2)]
-
-        def forward(self, x):
-            return self.parts[0](x) * self.weights[0]
-
-    module = Loose()
-    network = Network(module)
-    x = np.ones((2, 2), np.float32)
-    capture(network, x, ["output"])
-    with torch.no_grad():
-        module.weights[0].fill_(3.0)
-        module.parts[0].weight.fill_(1.0)
-        module.parts[0].bias.zero_()
-    assert (capture(network, x, ["output"])["output"] == 6).all()
-
-
-def test_tensors_keep_their_class_and_attributes():
-    from torch.nn.attention.bias import causal_lower_right
-
-    class Attends(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.project = nn.Linear(4, 4)
-            self.project.weight.scale = 2.0
-            self.bias = causal_lower_right(3, 3)
-
-        def forward(self, x):
-            q = self.project(x) * self.project.weight.scale
-            return torch.nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=self.bias)
-
-    module, x = Attends(), torch.randn(2, 3, 4)
-    network = Network(module)
-    with network.running() as twin, torch.no_grad():
-        assert type(twin.bias) is type(module.bias)
-        assert twin.bias is not module.bias
-        torch.testing.assert_close(twin(x), module(x))
-    assert network.notes == ()
-
-
-def test_an_eval_method_that_merges_weights_is_not_run():
-    class Merging(nn.Linear):  # as adapters (LoRA) do
-        merged = False
-
-        def train(self, mode=True):
-            if not mode and not self.merged:
-                self.weight.data += 1
-                self.merged = True
-            return super().train(mode)
-
-    module = nn.Sequential(Merging(2, 2)).train()
-    before = module[0].weight.detach().clone()
-    capture(module, np.zeros((2, 2), np.float32), ["output"])
-    assert torch.equal(module[0].weight, before)
-
-
-@pytest.mark.parametrize("what", ["lock", "generator", "deepcopy"])
-def test_a_module_that_cannot_be_copied_is_used_in_place_and_put_back(what):
-    module = conv_net().train()
-    module[3].train()
-    if what == "lock":
-        module.guard = threading.Lock()
-    elif what == "generator":
-        module.source = (i for i in range(3))
-    else:
-
-        class Own(type(module)):
-            def __deepcopy__(self, memo):
-                new = nn.Sequential(*[copy.deepcopy(child) for child in self])
-                return new
-
-        module.__class__ = Own
-    module.register_buffer("seen", torch.zeros(1))
-    module[5].register_forward_hook(lambda m, i, o: module.seen.add_(1) and None)
-    network = Network(module)
-    reference = conv_net().eval()
-    before = everything(module)
-    out = capture(network, images(), ["2", "output"])["output"]
-    after = everything(module)
-    for state in (before, after):
-        identity, _version, value = state.pop("seen.value")
-        assert (identity, value) == (id(module.seen), torch.zeros(1).numpy().tobytes())
-    assert after == before
-    np.testing.assert_allclose(out, reference(torch.from_numpy(images().inputs)).detach(), atol=1e-5)
-    assert "cannot be copied" in network.notes[0]
-    assert "in place" in network.notes[0]
-
-
-def test_in_place_use_is_undone_after_an_error_and_ends_when_the_reason_goes():
-    module = Fails()
-    module.guard = threading.Lock()
-    before = everything(module)
-    network = Network(module)
-    with pytest.raises(ModelError):
-        capture(network, np.zeros((5, 4), np.float32), ["output"])
-    assert everything(module) == before
-    del module.guard
-    capture(network, np.zeros((4, 4), np.float32), ["output"])
-    assert network.notes == ()
-
-
-def test_a_lazy_module_is_refused_with_advice():
-    module = nn.Sequential(nn.LazyLinear(3))
-    with pytest.raises(ModelError, match=r"0\.weight.*Run the model once"):
-        capture(module, np.zeros((2, 4), np.float32), ["output"])
-    assert isinstance(module[0], nn.LazyLinear)
-    module(torch.zeros(1, 4))
-    assert capture(module, np.zeros((2, 4), np.float32), ["output"])["output"].shape == (2, 3)
-
-
-def test_running_may_be_entered_again_and_keeps_state_until_the_end():
-    network = Network(Counts())
-    with network.running() as outer:
-        outer(torch.zeros(1, 2))
-        with network.running() as inner:
-            assert inner is outer
-        assert outer.calls == 1
-    with network.running() as later:
-        assert later.calls == 0
-
-
-def test_work_in_inference_mode_does_not_spoil_later_gradients():
-    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    network = Network(module)
-    with torch.inference_mode(), network.running() as twin:
-        twin(torch.zeros(3, 2))
-    x = torch.randn(3, 2, requires_grad=True)
-    with network.running() as twin:
-        (gradient,) = torch.autograd.grad(twin(x).square().sum(), x)
-    assert gradient.abs().sum() > 0
 
 
 def test_many_structure_changes_from_another_thread():

@@ -1,38 +1,21 @@
 """What every view promises, on a view of one number: requests, errors, waiting, closing."""
 
-import ast
 import gc
-import importlib
 import inspect
-import pkgutil
 import threading
 import time
 import weakref
 
 import pytest
-import torch
 import traitlets as t
-from synthetic_view import Doubler, from_browser, message
-from torch import nn
+from synthetic_view import Doubler, from_browser, message, views_made
 
-import nbviz.views
-from nbviz.core.network import Network
 from nbviz.views.base import View
-from nbviz.views.parts import model_watch
 
 
 @pytest.fixture
 def make():
-    """make(**traits): a view that is closed after the test; computed in place unless asked otherwise."""
-    views = []
-
-    def build(cls=Doubler, **traits):
-        views.append(cls(**{"executor": "inline", **traits}))
-        return views[-1]
-
-    yield build
-    for view in views:
-        view.close()
+    yield from views_made()
 
 
 def test_an_unknown_keyword_names_the_nearest(make):
@@ -330,138 +313,3 @@ def test_a_closed_view_says_so_where_it_is_set(make):
         view.refresh()
     other.gain = 5  # the link goes nowhere, and the view that lives does not mind
     assert other.double == 10
-
-
-class OfNetwork(Doubler):
-    """Shows a number of a network."""
-
-    def __init__(self, network, **traits):
-        self._network = network
-        super().__init__(**traits)
-
-
-@pytest.fixture
-def network():
-    return Network(nn.Linear(2, 2))
-
-
-def train(network):
-    with torch.no_grad():
-        network.module.weight += 1
-
-
-def test_a_model_that_changed_is_noted_after_the_cell_and_a_refresh_shows_it(make, network):
-    view, plain = make(lambda **traits: OfNetwork(network, **traits)), make()
-    model_watch.after_cell()
-    assert not view.model_changed
-    train(network)
-    model_watch.after_cell()
-    assert (view.model_changed, plain.model_changed) == (True, False)
-    assert "the model has changed since: refresh()" in str(view)
-    runs = len(view.runs)
-    view.refresh()
-    assert (len(view.runs), view.model_changed) == (runs + 1, False)
-    with torch.no_grad():
-        network.module.weight -= 1
-    model_watch.after_cell()
-    assert view.model_changed
-    view.gain = 7  # a new picture is of the model as it is
-    assert not view.model_changed
-
-
-def test_a_model_that_is_trained_while_a_picture_is_computed(make, network):
-    view = make(lambda **traits: OfNetwork(network, **traits), executor="manual")
-    view._recompute.step()
-    train(network)
-    model_watch.after_cell()
-    assert not view.model_changed
-    view.step_to_end()
-    assert view.model_changed, "the picture is of the weights that the computation began with"
-
-
-def test_ipython_asks_after_each_cell(make, network, monkeypatch):
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell()
-    monkeypatch.setattr(model_watch, "get_ipython", lambda: shell)
-    view = make(lambda **traits: OfNetwork(network, **traits))
-    make(lambda **traits: OfNetwork(network, **traits))
-    assert shell.events.callbacks["post_run_cell"].count(model_watch.after_cell) == 1
-    shell.user_ns.update(train=train, network=network)
-    shell.run_cell("1 + 1")
-    assert not view.model_changed
-    shell.run_cell("train(network)")
-    assert view.model_changed
-    shell.history_manager.end_session()
-
-
-def view_modules():
-    return [
-        importlib.import_module(module.name)
-        for module in pkgutil.walk_packages(nbviz.views.__path__, "nbviz.views.")
-    ]
-
-
-def documented(module):
-    """(class, trait) for which a docstring stands under the assignment."""
-    found = set()
-    for cls in [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]:
-        for statement, below in zip(cls.body, cls.body[1:], strict=False):
-            if (
-                isinstance(statement, ast.Assign)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            ):
-                found.add((cls.name, statement.targets[0].id))
-    return found
-
-
-@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
-def test_every_public_trait_of_a_view_has_a_docstring_under_it(module):
-    views = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, View)]
-    own = {
-        (cls.__name__, name)
-        for cls in views
-        if cls.__module__ == module.__name__
-        for name, value in vars(cls).items()
-        if isinstance(value, t.TraitType) and not name.startswith("_")
-    }
-    assert own - documented(module) == set()
-
-
-@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
-def test_every_view_of_a_model_says_which_network_it_shows(module):
-    """Else nobody notes that its model has changed."""
-    for cls in vars(module).values():
-        if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
-            parts = [c for c in cls.__mro__ if c.__module__.startswith("nbviz.views.") and c is not View]
-            source = "".join(map(inspect.getsource, parts))
-            assert (
-                cls is View
-                or "Network" not in source
-                or "self._network" in source
-                or "shown_network" in source
-            )
-
-
-@pytest.mark.parametrize("module", view_modules(), ids=lambda m: m.__name__.rsplit(".", 1)[-1])
-def test_every_view_without_a_picture_says_what_it_is_about(module):
-    """Such as that it is closed: its status is still that of the last picture."""
-
-    class Closed:
-        _latest, status, layer = None, "done", ""
-
-        def state_in_words(self):
-            return "closed"
-
-    for cls in vars(module).values():
-        if inspect.isclass(cls) and issubclass(cls, View) and cls.__module__ == module.__name__:
-            assert cls.summary(Closed()).endswith(": closed"), cls
-
-
-def test_the_check_of_docstrings_sees_the_traits_there_are():
-    from nbviz.views import base, layer_explorer
-
-    assert ("View", "height") in documented(base)
-    assert ("LayerExplorer", "perplexity") in documented(layer_explorer)
