@@ -120,6 +120,13 @@ class View(anywidget.AnyWidget):
     def encode(self, value: Any) -> Frame:
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Set parameters that depend on others, before a picture is asked for with them."""
+
+    def told(self, frame: Frame) -> Frame:
+        """The frame of ``encode``, with what else a person should be told of it."""
+        return frame
+
     def summary(self) -> str:
         """The current state in plain words, for text output and screen readers."""
         return f"{type(self).__name__}: {self.state_in_words()}"
@@ -184,7 +191,12 @@ class View(anywidget.AnyWidget):
             if self._holds:
                 self._asked = True
                 return
-            self._asked = False
+            self._holds += 1  # what settle() sets belongs to this request
+            try:
+                self.settle()
+            finally:
+                self._holds -= 1
+                self._asked = False
             params = SimpleNamespace(**{name: getattr(self, name) for name in self._parameters})
             self.status = "pending"
         # Until the browser has spoken, answers go out in the context of the cell that asks.
@@ -225,7 +237,7 @@ class View(anywidget.AnyWidget):
         event = update.event
         frame = None
         if isinstance(event, Preview | Result):
-            frame = self.encode(event.value)
+            frame = self.told(self.encode(event.value))
         # Not inside hold_sync: what another thread sets just then could be lost. The frame is one trait.
         with delivery_lock:
             if frame is not None and isinstance(event, Preview | Result):

@@ -28,12 +28,12 @@ from nbviz.methods.evolution import Evolution, evolution_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
-from nbviz.views.base import View
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
 POINTS_PER_STEP = 8
@@ -43,7 +43,7 @@ LEAP = 10
 """Growth of λ up to which the maps at hand are refined instead of made anew."""
 
 
-class EvolutionExplorer(View):
+class EvolutionExplorer(SizedView):
     """Maps of the same samples over epochs or layers, one after another, with the paths of the samples.
 
     Parameters
@@ -153,9 +153,6 @@ class EvolutionExplorer(View):
         specimen = ModelSpecimen(network, samples)
         names = [layer.name for layer in specimen.layers()]
         traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
-        shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         super().__init__(
             **traits,
             specimen={

@@ -30,7 +30,6 @@ from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_layers,
     samples_of,
-    usual_perplexity,
 )
 
 LARGE_SPRITE = 2_000_000
@@ -163,8 +162,6 @@ class ImageGrid(SampleMapView):
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         traits.setdefault("n_samples", min(2000, len(samples)))
-        shown = min(traits["n_samples"] or len(samples), len(samples), MOST)
-        traits.setdefault("perplexity", usual_perplexity(shown))
         columns = columns_of(samples, specimen.class_names)
         super().__init__(
             **{"colour_by": next(iter(columns), "prediction"), **traits},

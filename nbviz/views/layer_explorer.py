@@ -34,8 +34,6 @@ from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_layers,
     samples_of,
-    usual_k,
-    usual_perplexity,
 )
 
 
@@ -184,9 +182,6 @@ class LayerExplorer(SampleMapView):
         layers = known_layers(specimen)
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
-        shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         columns = columns_of(samples, specimen.class_names)
         network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         super().__init__(

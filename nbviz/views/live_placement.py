@@ -18,17 +18,17 @@ from nbviz.core.network import Network
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
-from nbviz.views.base import View
 from nbviz.views.live_placement_frame import PlacementPicture, class_name, encode_picture, percentile_in_words
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Pixels
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.sized_view import SizedView
 
 
-class LivePlacement(View):
+class LivePlacement(SizedView):
     """A layer's map of the samples, and a sheet to draw on: what is drawn lands in the map while one draws.
 
     The map is made once (t-SNE, watched as it comes to rest); then every stroke is run through the network
@@ -106,7 +106,7 @@ class LivePlacement(View):
     sample to the sheet."""
 
     brush = t.Float(0.0, min=0.0).tag(sync=True)
-    """Diameter of the brush in pixels of the picture; 0 for a twelfth of its shorter side."""
+    """Diameter of the brush in pixels of the picture; 0 for a twelfth of its shorter side, at least 1."""
 
     ink = t.Unicode("").tag(sync=True)
     """Colour of the brush on a sheet of three channels, ``"#rrggbb"``; empty for white or black, which stands
@@ -131,9 +131,6 @@ class LivePlacement(View):
         self._sprite_is_due = not reads_text
         layers = self._recorded.layers()
         traits["layer"] = self._recorded.check(traits.get("layer") or self._recorded.default_layer())
-        shown = min(traits.get("n_samples", 2000) or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         traits.setdefault("reduce", "mean" if reads_text else "flatten")
         sheet = self._sheet
         if sheet is not None:

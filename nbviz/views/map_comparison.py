@@ -39,7 +39,7 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import SampleMapView, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import SampleMapView, samples_of
 from nbviz.views.parts.traits import Indices
 
 PRESERVATION = "preservation"
@@ -117,6 +117,8 @@ class MapComparison(SampleMapView):
 
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions of both sides for the browser. Not to be set."""
+
+    _most_neighbours = 10
 
     def __init__(
         self,
@@ -214,9 +216,6 @@ class MapComparison(SampleMapView):
         self._networks = Networks(*(network for network in networks if network is not None))
         choose_sides(sides, traits)
         traits.setdefault("n_samples", min(1000, len(samples)))
-        shown = min(traits["n_samples"] or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown, 10))
         columns = columns_of(samples, left.now.class_names)
         if PRESERVATION in columns:
             columns[f"{PRESERVATION} (metadata)"] = columns.pop(PRESERVATION)
