@@ -120,9 +120,6 @@ class View(anywidget.AnyWidget):
     def encode(self, value: Any) -> Frame:
         raise NotImplementedError
 
-    def settle(self) -> None:
-        """Set parameters that depend on others, before a picture is asked for with them."""
-
     def told(self, frame: Frame) -> Frame:
         """The frame of ``encode``, with what else a person should be told of it."""
         return frame
@@ -191,12 +188,7 @@ class View(anywidget.AnyWidget):
             if self._holds:
                 self._asked = True
                 return
-            self._holds += 1  # what settle() sets belongs to this request
-            try:
-                self.settle()
-            finally:
-                self._holds -= 1
-                self._asked = False
+            self._asked = False
             params = SimpleNamespace(**{name: getattr(self, name) for name in self._parameters})
             self.status = "pending"
         # Until the browser has spoken, answers go out in the context of the cell that asks.
@@ -256,12 +248,8 @@ class View(anywidget.AnyWidget):
                 self.progress = {}
             if not isinstance(event, Preview):
                 self.elapsed = round(update.elapsed, 3)
-            self._error = update.error
-            self.problem = (
-                {}
-                if update.error is None
-                else {"type": type(update.error).__name__, "message": str(update.error)}
-            )
+            error = self._error = update.error
+            self.problem = {} if error is None else {"type": type(error).__name__, "message": str(error)}
             self.status = update.state
         if self._compare_when_done and update.state != "running":
             self._compare_when_done = False

@@ -84,8 +84,12 @@ class LivePlacement(SizedView):
     """One seed gives one map."""
 
     drawing = Pixels("read_drawing").tag(sync=True, parameter=True)
-    """What is drawn: uint8, (H, W) or (H, W, 3), 0 to 255, of the size of the samples. A ``PIL.Image`` of any
-    size is fitted to it. ``[]`` clears the sheet."""
+    """What is drawn: uint8, (H, W) or (H, W, 3), 0 to 255, of the size of the samples; also with the channels
+    in front, (1, H, W) or (3, H, W), where the samples are so. Where these are not 8-bit, numbers of another
+    type than uint8 that lie in the samples' own range are taken in that range, as a sample ``X[17]`` is: of
+    digits of 0 to 16, 16 is full strength. Other whole numbers are levels from 0 to 255, and floats from 0 to
+    a largest of exactly 1 are always shares of the full strength. What fits none is refused. A ``PIL.Image``
+    of any size is fitted to the sheet. ``[]`` clears it."""
 
     text = t.Unicode("").tag(sync=True, parameter=True)
     """What is typed, for a network that reads text."""
@@ -254,6 +258,9 @@ class LivePlacement(SizedView):
         if sheet.is_blank(drawing):
             return None, None, (0, 0)
         seen, shift = sheet.centred(drawing) if params.centre else (drawing, (0, 0))
+        row = self.sample
+        if row >= 0 and self._recorded is not None and np.array_equal(seen, sheet.drawing(row)):
+            return self._recorded.samples[np.array([row])], seen, shift  # all of it, not 256 levels
         return sheet.samples(seen[None]), seen, shift
 
     def _landed_before(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import traitlets as t
 
+from nbviz.core.delivery import delivery_lock
 from nbviz.core.events import Steps
 from nbviz.views.base import View
 from nbviz.views.parts.frames import Frame
@@ -59,9 +60,18 @@ class SizedView(View):
         """Values that fit ``shown`` samples, by parameter; ``given`` holds those that a person has set."""
         return {"perplexity": usual_perplexity(shown), "k": usual_k(shown, self._most_neighbours)}
 
-    def settle(self) -> None:
-        if not self._fitting:
-            return
+    def _ask(self, change: Any = None) -> None:
+        with delivery_lock:
+            if self._fitting and self._recompute is not None and not self._holds:
+                self._holds += 1  # what is set here belongs to the request below
+                try:
+                    self._settle()
+                finally:
+                    self._holds -= 1
+        super()._ask(change)
+
+    def _settle(self) -> None:
+        """Fit what nobody has set to the number of samples."""
         n = self.specimen.get("n", 0)
         given = {name: getattr(self, name) for name in self._sized if name not in self._fitting}
         usual = self.usual(min(self.n_samples or n, n), given)
@@ -97,4 +107,4 @@ class SizedView(View):
     def told(self, frame: Frame) -> Frame:
         if not self._lowered:
             return frame
-        return replace(frame, meta={**frame.meta, "notes": [*frame.meta.get("notes", []), self._lowered]})
+        return replace(frame, meta={**frame.meta, "notes": [self._lowered, *frame.meta.get("notes", [])]})
