@@ -87,7 +87,8 @@ class EvolutionExplorer(SizedView):
     """λ of dynamic t-SNE: 0 gives independent maps, a large one the same map in all frames."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""

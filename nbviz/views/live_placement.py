@@ -75,7 +75,8 @@ class LivePlacement(SizedView):
     """How many samples the map has, evenly spread over all; 0 for all. More take longer to place among."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """Of the map: about how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """Of the map: about how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
     """t-SNE iterations."""
@@ -345,8 +346,9 @@ class LivePlacement(SizedView):
 
     @property
     def distance_percentile(self) -> float | None:
-        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing to its, 0
-        to 100. From 99 on its place in the map is not to be trusted. None if nothing is drawn."""
+        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing to its, by
+        more than rounding; 0 to 100. From 99 on its place in the map is not to be trusted. None if nothing is
+        drawn."""
         landing = self.latest().landing
         return None if landing is None else float(landing.percentiles[0])
 

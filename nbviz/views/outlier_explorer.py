@@ -68,7 +68,8 @@ class OutlierExplorer(SampleMapView):
     """
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     n_samples = t.Int(0, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""

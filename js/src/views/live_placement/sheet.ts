@@ -43,7 +43,12 @@ export function usualBrush(shape: readonly number[]): number {
   return Math.max(1, Math.round((10 * Math.min(shape[0], shape[1])) / 12) / 10);
 }
 
-const FINE = 1.5; // pixels; a brush below follows the pixels' middles
+const FINE = 1.5; // pixels
+
+/** Where a brush of this diameter goes for the hand at `value`: a fine one follows the pixels' middles. */
+export function brushAt(value: number, size: number, diameter: number): number {
+  return diameter < FINE ? Math.floor(value === size ? size - 1 : value) + 0.5 : value;
+}
 
 /**
  * One stroke of a round brush, from pen down to pen up. Where its parts overlap it is no denser, and its edge
@@ -66,8 +71,7 @@ export class Stroke {
   /** Go in a straight line from a to b, in pixels of the sheet; the middle of the first pixel is 0.5. */
   line(fromX: number, fromY: number, toX: number, toY: number): void {
     const [height, width, channels] = this.sheet.shape;
-    const at = (value: number, size: number) =>
-      this.diameter < FINE ? Math.floor(value === size ? size - 1 : value) + 0.5 : value;
+    const at = (value: number, size: number) => brushAt(value, size, this.diameter);
     const [ax, ay, bx, by] = [at(fromX, width), at(fromY, height), at(toX, width), at(toY, height)];
     const { pixels } = this.sheet;
     const r = this.diameter / 2;
