@@ -15,6 +15,7 @@ from nbviz.core.samples import Samples
 
 LOOKED_AT = 200  # samples that tell what the border and the ink of a picture are like
 MEASURED = 2000  # samples that tell the range of floating-point pixels
+VALUES = 500_000  # of so many, at least ten samples', it is seen whether there are but 256 different
 LARGEST = 224  # longer side, where the samples are of several sizes and the transform brings them to one
 PLAIN = 0.9  # share of border pixels that are the background
 NEAR = 16  # levels of 256 by which they may differ from it
@@ -333,7 +334,8 @@ def _values(samples: Samples, layout: str, low: NDArray[Any], high: NDArray[Any]
         return evenly
     found = np.full_like(evenly, np.nan)
     channel = np.arange(len(low))
-    for row in spread(len(samples), LOOKED_AT):
+    size = int(np.prod(samples.batch(np.array([0]))[0].shape))
+    for row in spread(len(samples), min(MEASURED, max(10, VALUES // size))):
         pixels = _channels_last(_numbers(samples.batch(np.array([row]))[0]), layout).astype(np.float64)
         levels = _levels_of(pixels, low, high)
         known = found[levels, channel]
