@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { packPixels, readPixels, toRgb } from "../src/parts/pixels";
 import { inside, lengthened, TRAIL } from "../src/views/live_placement/marker";
 import { type Place, readPlaced, shiftWords } from "../src/views/live_placement/meta";
-import { readColour, Sheet, Stroke } from "../src/views/live_placement/sheet";
+import { readColour, Sheet, Stroke, usualBrush } from "../src/views/live_placement/sheet";
 import { shrunk } from "../src/views/live_placement/upload";
 
 const sum = (sheet: Sheet) => sheet.pixels.reduce((total, value) => total + value, 0);
@@ -24,6 +24,28 @@ describe("Stroke", () => {
     expect(sheet.pixels.some((value) => value > 0 && value < 255)).toBe(true);
     expect(sheet.pixels[0]).toBe(0);
     expect(sum(sheet) / 255).toBeCloseTo(Math.PI * 1.5 ** 2, 0);
+  });
+  it("of the usual brush is one full column of a small sheet, wherever the hand is on it", () => {
+    for (const x of [3.01, 3.5, 3.99]) {
+      const sheet = Sheet.blank([8, 8, 1], [0]);
+      new Stroke(sheet, [255], usualBrush([8, 8, 1])).line(x, 1.5, x, 6.5);
+      for (let row = 1; row < 7; row++)
+        expect([...sheet.pixels.slice(8 * row, 8 * row + 8)]).toEqual([0, 0, 0, 255, 0, 0, 0, 0]);
+    }
+    const middle = Sheet.blank([8, 8, 1], [0]); // between two columns
+    new Stroke(middle, [255], usualBrush([8, 8, 1])).line(4, 4, 4, 8);
+    expect([...middle.pixels.slice(40, 48)]).toEqual([0, 0, 0, 0, 255, 0, 0, 0]);
+    expect(middle.pixels[8 * 7 + 4]).toBe(255); // the lower edge belongs to the last row
+  });
+  it("is usually a twelfth of the sheet wide, and a pixel at least", () => {
+    expect(
+      [
+        [8, 8, 1],
+        [28, 28, 1],
+        [12, 40, 3],
+        [224, 300, 3],
+      ].map(usualBrush),
+    ).toEqual([1, 2.3, 1, 18.7]);
   });
   it("is no denser where its parts overlap", () => {
     const [once, twice] = [Sheet.blank([9, 30, 1], [0]), Sheet.blank([9, 30, 1], [0])];

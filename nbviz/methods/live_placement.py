@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from nbviz.core.layers import OUTPUT
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.layer_map import LayerMap, layer_map_steps
-from nbviz.methods.place import Placer, placer_steps
+from nbviz.methods.place import Placer, placer_steps, rounding_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +65,8 @@ class Landing(Brief):
         To them, in the units of the activations.
     percentiles : (m,) float64 array
         0 to 100: how many per cent of the samples lie nearer to their own nearest neighbour than the new one
-        does to its. Near 100 it is like nothing in the map, and its place there means little.
+        does to its, by more than rounding. Near 100 it is like nothing in the map, and its place there means
+        little.
     """
 
     positions: NDArray[np.float32]
@@ -121,7 +122,7 @@ def ready_steps(specimen: ModelSpecimen, chart: LayerMap, reduce: str) -> Any:
             f"distances are those of their first {chart.embedding.reduced_to} principal components"
         )
         chart = replace(chart, notes=(*chart.notes, note))
-    if _counts_filling(specimen, chart.layer, reduce):
+    if _filling_counts(specimen, chart, reduce, recording.activations):
         note = (
             f"texts run together are filled up to one length, and the {reduce} over the steps counts the "
             "filling: a text typed alone lies elsewhere. A layer with one vector per text has no such flaw"
@@ -130,14 +131,20 @@ def ready_steps(specimen: ModelSpecimen, chart: LayerMap, reduce: str) -> Any:
     return PlacementMap(chart, placer)
 
 
-def _counts_filling(specimen: ModelSpecimen, layer: str, reduce: str) -> bool:
+def _filling_counts(
+    specimen: ModelSpecimen, chart: LayerMap, reduce: str, together: NDArray[np.float32]
+) -> bool:
+    """Whether a text has other activations alone than run together with others: measured, on the shortest,
+    which is filled up most."""
     inputs = specimen.samples.inputs
     is_text = isinstance(inputs, list) and isinstance(inputs[0], str)
-    has_steps = len(specimen.network.layer(layer, specimen.samples).shape) > 1
+    has_steps = len(specimen.network.layer(chart.layer, specimen.samples).shape) > 1
     if not is_text or reduce == "flatten" or not has_steps:
         return False
-    prepared = specimen.network.prepare(specimen.samples.batch(slice(0, 1)))
-    return not (isinstance(prepared, Mapping) and "attention_mask" in prepared)  # which says what is filling
+    shortest = min(range(len(chart.rows)), key=lambda i: len(inputs[chart.rows[i]]))
+    alone = answer(specimen, [inputs[chart.rows[shortest]]], chart.layer, reduce).activations[0]
+    distance = np.linalg.norm(alone.astype(np.float64) - together[shortest])
+    return bool(distance > rounding_of(together))
 
 
 def placement_map(specimen: ModelSpecimen, layer: str, **options: Any) -> PlacementMap:

@@ -27,6 +27,9 @@ COMPARED = 1_000  # old samples, at most, whose own nearest neighbour says what 
 COMPARED_PRODUCTS = 4_000_000_000  # of activations, in that comparison: about 0.3 s
 FEWEST_COMPARED = 200
 COMPARED_AT_ONCE = 50
+ROUNDED_BITS = 6
+"""Last bits of a float32 number that tell nothing where one sample was run alone and another in a batch: sums
+are then made in another order. In all layers of the digit networks 2 bits differed at most."""
 # Up to so many activations in all, neighbours are looked for among all of them, also where the map was made
 # from their principal components: noise that the components leave out is what makes a picture unlike others.
 EXACT_VALUES = 40_000_000
@@ -47,7 +50,8 @@ class Placement(Brief):
         To them (of vectors of length 1 for cosine and correlation).
     novelty : (m,) float64 array
         Share of the map's own samples that lie nearer to their nearest neighbour than the new one does to its
-        own, 0 to 1: near 1 it is like nothing in the map, and its place means little.
+        own, by more than rounding (:func:`rounding_of`), 0 to 1: near 1 it is like nothing in the map, and
+        its place means little. A copy of a sample has 0, also where the map's own samples are there twice.
     seconds : float
         What it took.
     """
@@ -85,6 +89,7 @@ class Placer:
     _neighbours: PlaceAffinities  # in that of all activations, if it is exact
     _positions: NDArray[np.float64]
     _own_distances: NDArray[np.float64]
+    _rounding: float
     _map: Any = field(default=None)
 
     def place(self, activations: ArrayLike, *, k: int = 6) -> Placement:
@@ -116,7 +121,8 @@ class Placer:
         neighbours, distances = self._neighbours.query(points if self.is_exact else reduced, k)
         is_linear = self._axes is not None
         positions = (given - self._mean) @ self._axes if is_linear else self._transform(reduced)
-        novelty = np.searchsorted(self._own_distances, distances[:, 0]) / len(self._own_distances)
+        surely = distances[:, 0] - self._rounding
+        novelty = np.searchsorted(self._own_distances, surely) / len(self._own_distances)
         seconds = time.perf_counter() - began
         return Placement(positions.astype(np.float32), neighbours, distances, novelty, seconds)
 
@@ -205,8 +211,22 @@ def placer_steps(activations: ArrayLike, embedding: Embedding) -> Steps:
             _neighbours=neighbours,
             _positions=np.asarray(embedding.positions, dtype=np.float64),
             _own_distances=own,
+            _rounding=rounding_of(everything),
         )
     )
+
+
+def rounding_of(activations: NDArray[Any]) -> float:
+    """Distance below which two samples may be the same one, run in different batches.
+
+    The last :data:`ROUNDED_BITS` of 24 bits of a float32 number, times the length of the longest vector.
+
+    Parameters
+    ----------
+    activations : (n, features) array
+    """
+    squares = np.einsum("ij,ij->i", activations, activations)
+    return float(2.0**ROUNDED_BITS * np.finfo(np.float32).eps * np.sqrt(squares.max()))
 
 
 def _own_distances(

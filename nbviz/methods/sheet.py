@@ -16,6 +16,7 @@ from nbviz.core.samples import Samples
 
 LOOKED_AT = 200  # samples that tell what the border and the ink of a picture are like
 MEASURED = 2000  # samples that tell the range of floating-point pixels
+VALUES = 500_000  # of so many, at least ten samples', it is seen whether there are but 256 different
 LARGEST = 224  # longer side, where the samples are of several sizes and the transform brings them to one
 PLAIN = 0.9  # share of border pixels that are the background
 NEAR = 16  # levels of 256 by which they may differ from it
@@ -26,9 +27,10 @@ VISIBLE = 1 / 32  # less contrast than this share of the ink's is no stroke
 class Sheet(Brief):
     """What is drawn on: pixels, and how they become a sample.
 
-    A drawing is a uint8 array, (H, W) for grey pictures and (H, W, 3) for colour, 0 to 255. Floating-point
-    samples are the model's own input: there 0 and 255 stand for the smallest and the largest value that a
-    channel has in the samples.
+    A drawing is a uint8 array, (H, W) for grey pictures and (H, W, 3) for colour, 0 to 255. Samples of
+    another type are the model's own input: there 0 and 255 stand for the smallest and the largest value that
+    a channel has in the samples. If they have 256 values or fewer, such as 0 to 16, a sample that is drawn
+    becomes exactly itself again.
 
     Attributes
     ----------
@@ -53,6 +55,7 @@ class Sheet(Brief):
     _layout: str = field(repr=False)  # "HW", "HWC", "CHW", or "PIL"
     _low: NDArray[Any] = field(repr=False)  # (channels,) value of a pixel of 0
     _high: NDArray[Any] = field(repr=False)  # and of one of 255
+    _values: NDArray[Any] = field(repr=False)  # (256, channels) value of each level between
 
     @classmethod
     def of(cls, samples: Samples) -> Sheet:
@@ -79,13 +82,14 @@ class Sheet(Brief):
                 raise TypeError("pictures of several sizes must be 8-bit pixels, or PIL pictures")
             layout = "PIL"
         low, high = _levels(samples, layout)
+        values = _values(samples, layout, low, high)
         width, height = picture.size
         if layout == "PIL" and len({samples.picture(i).size for i in spread(len(samples), LOOKED_AT)}) > 1:
             shrink = min(1.0, LARGEST / max(width, height))
             width, height = max(4, round(width * shrink)), max(4, round(height * shrink))
         channels = 1 if picture.mode == "L" else 3
         blank = np.zeros(channels, np.uint8)
-        sheet = cls((height, width), channels, blank, blank, False, samples, layout, low, high)
+        sheet = cls((height, width), channels, blank, blank, False, samples, layout, low, high, values)
         some = np.stack(
             [sheet.drawing(i).reshape(height, width, channels) for i in spread(len(samples), LOOKED_AT)]
         )
@@ -100,7 +104,7 @@ class Sheet(Brief):
         else:
             ink = np.full(3, 255 if is_dark else 0, np.uint8)
         plain = bool(near.mean() >= PLAIN)
-        return cls((height, width), channels, background, ink, plain, samples, layout, low, high)
+        return cls((height, width), channels, background, ink, plain, samples, layout, low, high, values)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,18 +120,23 @@ class Sheet(Brief):
     def check(self, drawing: ArrayLike) -> NDArray[np.uint8]:
         """``drawing`` as a uint8 array of the sheet's shape; one without pixels is a blank sheet.
 
-        A ``PIL.Image`` is fitted (see :meth:`fitted`); a mask of bools is drawn in ink.
+        A ``PIL.Image`` is fitted (see :meth:`fitted`); a mask of bools is drawn in ink. A uint8 array holds
+        levels from 0 to 255. Numbers of other types are, whichever is the first to fit: floats from 0 to a
+        largest of exactly 1, shares of the full strength; values within the range of the samples, in that
+        range, where the samples are not 8-bit; whole numbers from 0 to 255.
 
         Raises
         ------
         ValueError
-            If it is of another shape, or its values are not whole numbers from 0 to 255.
+            If it is of another shape, or its values are none of these.
         """
         if isinstance(drawing, Image.Image):
             return self.fitted(drawing)
         array = np.asarray(drawing)
         if array.size == 0:
             return self.blank()
+        if self._layout == "CHW" and array.shape == (self.channels, *self.size):
+            array = np.moveaxis(array, 0, -1)  # as the samples are
         if array.shape == (*self.size, 1):
             array = array[..., 0]
         if self.channels == 3 and array.shape == self.size:
@@ -145,15 +154,24 @@ class Sheet(Brief):
             raise ValueError(
                 "the drawing holds NaN or infinite values; pixels are whole numbers from 0 to 255"
             )
-        if array.dtype.kind == "f" and array.min() >= 0 and array.max() == 1:
-            array = 255 * array  # a share of the full strength, as matplotlib and scikit-image have it
-            array = np.round(array)
-        if array.min() < 0 or array.max() > 255 or (array != np.round(array)).any():
-            raise ValueError(
-                f"pixels are whole numbers from 0 to 255, the drawing's values go from {array.min():g} to "
-                f"{array.max():g}; of 0 to 1 make them (255 * drawing).round().astype('uint8')"
-            )
-        return array.astype(np.uint8)
+        return np.ascontiguousarray(array) if array.dtype == np.uint8 else self._read(array)
+
+    def _read(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """Numbers of a drawing, in one of three ranges, as levels from 0 to 255."""
+        least, most = array.min(), array.max()
+        if array.dtype.kind == "f" and least >= 0 and most == 1:
+            return np.round(255 * array).astype(np.uint8)  # as matplotlib and scikit-image have it
+        has_own_range = not _is_8_bit(self._samples, self._layout)
+        spare = (self._high - self._low) / 510  # half a level
+        if has_own_range and ((array >= self._low - spare) & (array <= self._high + spare)).all():
+            return _levels_of(array, self._low, self._high)
+        if least >= 0 and most <= 255 and (array == np.round(array)).all():
+            return array.astype(np.uint8)
+        own = f", or values in the samples' own range, {self._low.min():g} to {self._high.max():g}"
+        raise ValueError(
+            f"pixels are whole numbers from 0 to 255{own if has_own_range else ''}; the drawing's values go "
+            f"from {least:g} to {most:g}. Of 0 to 1 make them (255 * drawing).round().astype('uint8')"
+        )
 
     def contrast(self, drawing: NDArray[np.uint8]) -> NDArray[np.float64]:
         """How far each pixel is from the background, (H, W), summed over the channels."""
@@ -241,9 +259,7 @@ class Sheet(Brief):
             return np.asarray(picture if picture.size == (width, height) else picture.resize((width, height)))
         pixels = _channels_last(_numbers(sample), self._layout)
         if pixels.dtype != np.uint8:
-            span = np.where(self._high > self._low, self._high - self._low, 1.0)
-            shares = np.nan_to_num((pixels - self._low) / span)
-            pixels = np.clip(255 * shares, 0, 255).round().astype(np.uint8)
+            pixels = _levels_of(pixels, self._low, self._high)
         return pixels[..., 0] if self.channels == 1 else pixels
 
     def samples(self, drawings: ArrayLike) -> Samples:
@@ -255,8 +271,8 @@ class Sheet(Brief):
         if self.channels == 1:
             pixels = pixels[..., None]
         values: Any = pixels
-        if str(like.dtype).removeprefix("torch.") != "uint8":
-            values = (self._low + pixels / 255.0 * (self._high - self._low)).astype(np.float32)
+        if not _is_8_bit(self._samples, self._layout):
+            values = self._values[pixels, np.arange(self.channels)]
         if self._layout == "HW":
             values = values[..., 0]
         elif self._layout == "CHW":
@@ -309,6 +325,35 @@ def _levels(samples: Samples, layout: str) -> tuple[NDArray[Any], NDArray[Any]]:
         low.append(np.nanmin(found, axis=0))
         high.append(np.nanmax(found, axis=0))
     return np.nanmin(low, axis=0), np.nanmax(high, axis=0)
+
+
+def _values(samples: Samples, layout: str, low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.float64]:
+    """What each level of a drawing stands for, (256, channels): the value that the samples have there, if
+    they have but one; else levels lie evenly between the ends."""
+    evenly = low + np.arange(256.0)[:, None] / 255 * (high - low)
+    if _is_8_bit(samples, layout):
+        return evenly
+    found = np.full_like(evenly, np.nan)
+    channel = np.arange(len(low))
+    size = int(np.prod(samples.batch(np.array([0]))[0].shape))
+    for row in spread(len(samples), min(MEASURED, max(10, VALUES // size))):
+        pixels = _channels_last(_numbers(samples.batch(np.array([row]))[0]), layout).astype(np.float64)
+        levels = _levels_of(pixels, low, high)
+        known = found[levels, channel]
+        found[levels, channel] = np.where(np.isnan(known), pixels, known)
+        if ((found[levels, channel] != pixels) & np.isfinite(pixels)).any():
+            return evenly  # more than 256 values
+    return np.where(np.isnan(found), evenly, found)
+
+
+def _levels_of(pixels: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.uint8]:
+    shares = np.nan_to_num((pixels - low) / np.where(high > low, high - low, 1.0))
+    return np.clip(255 * shares, 0, 255).round().astype(np.uint8)
+
+
+def _is_8_bit(samples: Samples, layout: str) -> bool:
+    like = samples.inputs if not isinstance(samples.inputs, list) else samples.inputs[0]
+    return layout == "PIL" or str(like.dtype).removeprefix("torch.") == "uint8"
 
 
 def _opaque(image: Image.Image) -> Image.Image:

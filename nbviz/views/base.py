@@ -120,6 +120,10 @@ class View(anywidget.AnyWidget):
     def encode(self, value: Any) -> Frame:
         raise NotImplementedError
 
+    def told(self, frame: Frame) -> Frame:
+        """The frame of ``encode``, with what else a person should be told of it."""
+        return frame
+
     def summary(self) -> str:
         """The current state in plain words, for text output and screen readers."""
         return f"{type(self).__name__}: {self.state_in_words()}"
@@ -225,7 +229,7 @@ class View(anywidget.AnyWidget):
         event = update.event
         frame = None
         if isinstance(event, Preview | Result):
-            frame = self.encode(event.value)
+            frame = self.told(self.encode(event.value))
         # Not inside hold_sync: what another thread sets just then could be lost. The frame is one trait.
         with delivery_lock:
             if frame is not None and isinstance(event, Preview | Result):
@@ -244,12 +248,8 @@ class View(anywidget.AnyWidget):
                 self.progress = {}
             if not isinstance(event, Preview):
                 self.elapsed = round(update.elapsed, 3)
-            self._error = update.error
-            self.problem = (
-                {}
-                if update.error is None
-                else {"type": type(update.error).__name__, "message": str(update.error)}
-            )
+            error = self._error = update.error
+            self.problem = {} if error is None else {"type": type(error).__name__, "message": str(error)}
             self.status = update.state
         if self._compare_when_done and update.state != "running":
             self._compare_when_done = False

@@ -28,12 +28,12 @@ from nbviz.methods.evolution import Evolution, evolution_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
-from nbviz.views.base import View
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
 POINTS_PER_STEP = 8
@@ -43,7 +43,7 @@ LEAP = 10
 """Growth of λ up to which the maps at hand are refined instead of made anew."""
 
 
-class EvolutionExplorer(View):
+class EvolutionExplorer(SizedView):
     """Maps of the same samples over epochs or layers, one after another, with the paths of the samples.
 
     Parameters
@@ -87,7 +87,8 @@ class EvolutionExplorer(View):
     """λ of dynamic t-SNE: 0 gives independent maps, a large one the same map in all frames."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
@@ -153,9 +154,6 @@ class EvolutionExplorer(View):
         specimen = ModelSpecimen(network, samples)
         names = [layer.name for layer in specimen.layers()]
         traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
-        shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         super().__init__(
             **traits,
             specimen={

@@ -30,7 +30,6 @@ from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_layers,
     samples_of,
-    usual_perplexity,
 )
 
 LARGE_SPRITE = 2_000_000
@@ -73,7 +72,8 @@ class ImageGrid(SampleMapView):
     """
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
@@ -167,8 +167,6 @@ class ImageGrid(SampleMapView):
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
         traits.setdefault("n_samples", min(2000, len(samples)))
-        shown = min(traits["n_samples"] or len(samples), len(samples), MOST)
-        traits.setdefault("perplexity", usual_perplexity(shown))
         columns = columns_of(samples, specimen.class_names)
         super().__init__(
             **{"colour_by": next(iter(columns), "prediction"), **traits},

@@ -34,8 +34,6 @@ from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_layers,
     samples_of,
-    usual_k,
-    usual_perplexity,
 )
 
 
@@ -89,7 +87,8 @@ class LayerExplorer(SampleMapView):
     to lie alike."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
@@ -184,9 +183,6 @@ class LayerExplorer(SampleMapView):
         layers = known_layers(specimen)
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
-        shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         columns = columns_of(samples, specimen.class_names)
         network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         super().__init__(

@@ -23,17 +23,17 @@ from nbviz.methods.layer_probes import ProbeStore, layer_probes_steps
 from nbviz.methods.probe_columns import probe_columns
 from nbviz.methods.probe_table import MEASURES, ProbeTable
 from nbviz.methods.untrained import can_be_untrained, untrained
-from nbviz.views.base import View
 from nbviz.views.layer_probes_frame import encode_table, table_in_words
 from nbviz.views.layer_probes_labels import LABEL, labels_of, same_classes, with_columns
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import arrays_by_layer, usual_k
+from nbviz.views.parts.sample_map import arrays_by_layer
+from nbviz.views.parts.sized_view import SizedView, usual_k
 
 MOST_LAYERS = 14
 """Of a network with more layers so many, evenly spread, are shown at first."""
 
 
-class LayerProbes(View):
+class LayerProbes(SizedView):
     """A table of layers and label columns: how well labels lie apart in a layer, and can be read from it.
 
     For the column that is chosen there are curves over the layers: a linear probe, cross-validated; the same
@@ -190,7 +190,6 @@ class LayerProbes(View):
         self._labels = labels_of(samples)
         self._left_out: tuple[str, ...] = ()
         shown = min(traits.get("n_samples", 1000) or len(samples), len(samples))
-        traits.setdefault("k", usual_k(shown))
         for name in ("groups", "shuffle_by"):
             if traits.get(name) and traits[name] not in self._labels:
                 raise unknown_name("column", traits[name], self._labels)
@@ -203,7 +202,7 @@ class LayerProbes(View):
             raise ValueError(_NO_BASELINE)
         layers = specimen.layers()
         names = [layer.name for layer in layers]
-        View.__init__(
+        SizedView.__init__(
             self,
             **traits,
             specimen={
@@ -219,7 +218,7 @@ class LayerProbes(View):
     def _first_columns(self, columns: Any, rows: np.ndarray, traits: dict[str, Any]) -> list[str]:
         """Names of the columns to begin with: those that were named, or all that can be probed."""
         named = None if columns is None else [str(name) for name in columns]
-        options = {"folds": traits.get("folds", 5), "k": traits["k"]}
+        options = {"folds": traits.get("folds", 5), "k": traits.get("k", usual_k(len(rows)))}
         part = {name: values[rows] for name, values in self._labels.items()}
         ready = probe_columns(part, named, **options)
         if named is not None:

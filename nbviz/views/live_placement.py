@@ -18,17 +18,17 @@ from nbviz.core.network import Network
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
-from nbviz.views.base import View
 from nbviz.views.live_placement_frame import PlacementPicture, class_name, encode_picture, percentile_in_words
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Pixels
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.sized_view import SizedView
 
 
-class LivePlacement(View):
+class LivePlacement(SizedView):
     """A layer's map of the samples, and a sheet to draw on: what is drawn lands in the map while one draws.
 
     The map is made once (t-SNE, watched as it comes to rest); then every stroke is run through the network
@@ -75,7 +75,8 @@ class LivePlacement(View):
     """How many samples the map has, evenly spread over all; 0 for all. More take longer to place among."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """Of the map: about how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """Of the map: about how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     iterations = t.Int(750, min=1, max=10_000).tag(sync=True, parameter=True)
     """t-SNE iterations."""
@@ -84,8 +85,12 @@ class LivePlacement(View):
     """One seed gives one map."""
 
     drawing = Pixels("read_drawing").tag(sync=True, parameter=True)
-    """What is drawn: uint8, (H, W) or (H, W, 3), 0 to 255, of the size of the samples. A ``PIL.Image`` of any
-    size is fitted to it. ``[]`` clears the sheet."""
+    """What is drawn: uint8, (H, W) or (H, W, 3), 0 to 255, of the size of the samples; also with the channels
+    in front, (1, H, W) or (3, H, W), where the samples are so. Where these are not 8-bit, numbers of another
+    type than uint8 that lie in the samples' own range are taken in that range, as a sample ``X[17]`` is: of
+    digits of 0 to 16, 16 is full strength. Other whole numbers are levels from 0 to 255, and floats from 0 to
+    a largest of exactly 1 are always shares of the full strength. What fits none is refused. A ``PIL.Image``
+    of any size is fitted to the sheet. ``[]`` clears it."""
 
     text = t.Unicode("").tag(sync=True, parameter=True)
     """What is typed, for a network that reads text."""
@@ -106,7 +111,7 @@ class LivePlacement(View):
     sample to the sheet."""
 
     brush = t.Float(0.0, min=0.0).tag(sync=True)
-    """Diameter of the brush in pixels of the picture; 0 for a twelfth of its shorter side."""
+    """Diameter of the brush in pixels of the picture; 0 for a twelfth of its shorter side, at least 1."""
 
     ink = t.Unicode("").tag(sync=True)
     """Colour of the brush on a sheet of three channels, ``"#rrggbb"``; empty for white or black, which stands
@@ -131,9 +136,6 @@ class LivePlacement(View):
         self._sprite_is_due = not reads_text
         layers = self._recorded.layers()
         traits["layer"] = self._recorded.check(traits.get("layer") or self._recorded.default_layer())
-        shown = min(traits.get("n_samples", 2000) or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
         traits.setdefault("reduce", "mean" if reads_text else "flatten")
         sheet = self._sheet
         if sheet is not None:
@@ -257,6 +259,9 @@ class LivePlacement(View):
         if sheet.is_blank(drawing):
             return None, None, (0, 0)
         seen, shift = sheet.centred(drawing) if params.centre else (drawing, (0, 0))
+        row = self.sample
+        if row >= 0 and self._recorded is not None and np.array_equal(seen, sheet.drawing(row)):
+            return self._recorded.samples[np.array([row])], seen, shift  # all of it, not 256 levels
         return sheet.samples(seen[None]), seen, shift
 
     def _landed_before(
@@ -341,8 +346,9 @@ class LivePlacement(View):
 
     @property
     def distance_percentile(self) -> float | None:
-        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing to its, 0
-        to 100. From 99 on its place in the map is not to be trusted. None if nothing is drawn."""
+        """How many per cent of the samples lie nearer to their nearest neighbour than the drawing to its, by
+        more than rounding; 0 to 100. From 99 on its place in the map is not to be trusted. None if nothing is
+        drawn."""
         landing = self.latest().landing
         return None if landing is None else float(landing.percentiles[0])
 

@@ -40,7 +40,7 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import SampleMapView, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import SampleMapView, samples_of
 from nbviz.views.parts.traits import Indices
 
 PRESERVATION = "preservation"
@@ -105,7 +105,8 @@ class MapComparison(SampleMapView):
     """Whether the right map starts from the left one, so that they can be compared by eye."""
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     metric = t.Enum(["euclidean", "cosine", "correlation"], "euclidean").tag(sync=True, parameter=True)
     """Distance between activation vectors."""
@@ -121,6 +122,8 @@ class MapComparison(SampleMapView):
 
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
     """Predictions of both sides for the browser. Not to be set."""
+
+    _most_neighbours = 10
 
     def __init__(
         self,
@@ -223,9 +226,6 @@ class MapComparison(SampleMapView):
         self._networks = Networks(*(network for network in networks if network is not None))
         choose_sides(sides, traits)
         traits.setdefault("n_samples", min(1000, len(samples)))
-        shown = min(traits["n_samples"] or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown, 10))
         columns = columns_of(samples, left.now.class_names)
         if PRESERVATION in columns:
             columns[f"{PRESERVATION} (metadata)"] = columns.pop(PRESERVATION)

@@ -34,7 +34,8 @@ from nbviz.views.base import View
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite, quantise
-from nbviz.views.parts.sample_map import known_rows, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import known_rows, samples_of
+from nbviz.views.parts.sized_view import usual_k, usual_perplexity
 from nbviz.views.parts.traits import Indices
 
 

@@ -5,6 +5,7 @@ The other half is js/src/views/outlier_explorer.ts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +30,8 @@ from nbviz.views.outlier_explorer_frames import class_columns, frame_of
 from nbviz.views.parts.columns import row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.resumable import Resumable
-from nbviz.views.parts.sample_map import SampleMapView, arrays_by_layer, samples_of, usual_k, usual_perplexity
+from nbviz.views.parts.sample_map import SampleMapView, arrays_by_layer, samples_of
+from nbviz.views.parts.sized_view import usual_k
 from nbviz.views.parts.traits import Indices
 
 
@@ -66,7 +68,8 @@ class OutlierExplorer(SampleMapView):
     """
 
     perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
-    """About how many neighbours a sample attends to; 1 to below a third of the samples. Default: 30."""
+    """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
+    is set: 30, or what ``n_samples`` allows."""
 
     n_samples = t.Int(0, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
@@ -181,10 +184,6 @@ class OutlierExplorer(SampleMapView):
             layers = []  # the model raises in forward: compute() raises it again, and the view shows it
         if layers:
             traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
-        shown = min(traits.get("n_samples") or len(samples), len(samples))
-        traits.setdefault("perplexity", usual_perplexity(shown))
-        traits.setdefault("k", usual_k(shown))
-        traits.setdefault("most_hit", min(2, max(0, traits["k"] - 1)))
         columns: dict[str, Any] = {}
         network = specimen.network if isinstance(specimen, ModelSpecimen) else None
         if self._classes is not None:
@@ -198,6 +197,10 @@ class OutlierExplorer(SampleMapView):
             },
             columns_sent=columns,
         )
+
+    def usual(self, shown: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().usual(shown, given)
+        return {**found, "most_hit": min(2, max(0, given.get("k", found["k"]) - 1))}
 
     @t.validate("sample")
     def _check_sample(self, proposal: Any) -> int | None:

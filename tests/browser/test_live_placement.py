@@ -295,6 +295,56 @@ def test_colour_a_low_view_and_a_place_outside_the_map(notebook, shoot):
     shoot(page.page.locator(".nbviz-root"), "placement-outside")
 
 
+SMALL = """
+import nbviz, numpy as np, torch
+from sklearn.datasets import load_digits
+from torch import nn
+torch.manual_seed(0)
+digits = load_digits()
+X, y = digits.images[:300].astype(np.float32)[:, None], digits.target[:300]
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+"""
+
+
+def test_pictures_of_eight_pixels_with_their_own_range(notebook, shoot):
+    page = notebook([SMALL, "view = nbviz.LivePlacement(net, X, y, iterations=60)\nview"], size=(1240, 950))
+    page.page.wait_for_selector(READY, timeout=120_000)
+    assert page.page.get_by_role("slider", name="Width").input_value() == "1"
+    for x, column in ((0.5, 4), (3.5 / 8, 3)):  # between two columns, and in the middle of one
+        draw(page, (x, 1.5 / 8), (x, 6.5 / 8))
+        page.expect_kernel(f"set(np.flatnonzero(view.drawing.any(0))) == {{{column}}}")
+        page.expect_kernel(f"(view.drawing[1:7, {column}] == 255).all() and view.status == 'done'")
+        landed(page)
+        page.page.wait_for_timeout(300)
+        shoot(page.page.locator(".nbviz-root"), f"placement-small-{column}")
+        page.page.get_by_role("button", name="Clear", exact=True).click()
+        page.expect_kernel("view.position is None")
+    blank = sheet(page)
+    page.execute("view.drawing = X[17]")  # (1, 8, 8), 0 to 16
+    page.expect_kernel("view.status == 'done' and view.neighbours[0] == 17 and view.drawing.max() == 255")
+    landed(page)
+    assert sheet(page) != blank
+
+
+def test_the_map_may_have_fewer_samples_than_the_usual_perplexity_needs(placement, shoot):
+    box = placement.page.get_by_role("spinbutton", name="Samples")
+    for n, perplexity in ((60, 19), (5, 1), (300, 30)):
+        box.fill(str(n))
+        box.press("Enter")
+        placement.expect_kernel(
+            f"(view.n_samples, view.perplexity, view.status) == ({n}, {perplexity}, 'done')"
+        )
+        placement.expect_kernel(f"len(view.rows) == {n} and view.k == {min(6, n - 1)}")
+        placement.page.wait_for_function(
+            f"() => document.querySelector('.nbviz-facts').textContent.includes('{n} samples')"
+        )
+        assert not placement.page.get_by_role("alert").is_visible()
+        facts = placement.page.locator(".nbviz-facts").inner_text()
+        assert (f"perplexity {perplexity} instead of 30" in facts) == (n != 300)
+        if n == 60:
+            shoot(placement.page.locator(".nbviz-root"), "placement-few")
+
+
 def test_light_dark_and_narrow(placement, shoot):
     draw(placement, *SEVEN)
     landed(placement)

@@ -1,6 +1,7 @@
 """The live placement from Python: what is drawn lands where the methods put it; bad input; stop; keep."""
 
 import time
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 import traitlets as t
 from PIL import Image
 from scipy.spatial.distance import cdist
+from sklearn.datasets import load_digits
 from torch import nn
 
 import nbviz
@@ -264,6 +266,56 @@ def test_floating_point_samples_are_drawn_in_their_own_range(show, cnn, some, ne
     np.testing.assert_allclose(view.probabilities, cnn.predict(new.inputs[:1])[0], atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def raw():
+    """Digits of 8 x 8 pixels with values of 0 to 16, as scikit-learn has them, and a network for them."""
+    digits = load_digits()
+    torch.manual_seed(0)
+    layers = {"flat": nn.Flatten(), "fc1": nn.Linear(64, 32), "act": nn.ReLU(), "fc2": nn.Linear(32, 10)}
+    return nn.Sequential(OrderedDict(layers)), digits.images[:150].astype(np.float32)[:, None], digits.target
+
+
+def test_a_copy_of_a_sample_is_no_outlier_where_samples_are_there_twice(show, raw):
+    net, X, y = raw
+    for copies in (150, 60):
+        view = show(net, np.r_[X, X[:copies]], np.r_[y[:150], y[:copies]], layer="fc1")
+        for row in (17, 99):
+            view.sample = row
+            assert view.distance_percentile == 0
+            assert "farther from its nearest neighbour than 0 % of the samples" in repr(view)
+            assert row in view.neighbours[:2]
+    # Of values that 256 levels do not hold, a sample on the sheet is the sample.
+    noisy = X + np.random.default_rng(0).normal(0, 0.1, X.shape).astype(np.float32)
+    view = show(net, np.r_[noisy, noisy], layer="fc1", sample=-1)
+    view.sample = 17
+    assert view.distance_percentile == 0
+    exact = capture(net, noisy[17:18], ["fc1"])["fc1"]
+    np.testing.assert_allclose(view.latest().answer.activations, exact, atol=1e-4)
+
+
+def test_a_drawing_in_the_samples_own_range(show, raw):
+    net, X, y = raw
+    view = show(net, X, y[:150], layer="fc1")
+    assert not view.centre or view.latest().shift == (0, 0)
+    view.centre = False
+    scores = nbviz.Network(net).predict(X[17:19])
+    for row in (17, 18):
+        for form in (
+            X[row],
+            X[row, 0],
+            X[row, 0].astype(np.float64),
+            torch.tensor(X[row]),
+            X[row].astype(int),
+        ):
+            view.drawing = []
+            view.drawing = form
+            assert view.drawing.max() == 255
+            assert view.neighbours[0] == row
+            np.testing.assert_allclose(view.probabilities, scores[row - 17], atol=1e-5)
+    with pytest.raises(t.TraitError, match="own range, 0 to 16; the drawing's values go from 0 to 17"):
+        view.drawing = X[17] * 1.1
+
+
 def test_three_channels(show, some):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(256, 10))
@@ -343,8 +395,39 @@ def test_texts_of_another_length_need_a_mean(show, dates):
     view.text = "3 May 2020"
     assert view.position is not None
     assert any("filled up" in note for note in view.encode(view.latest()).meta["notes"])
+    alone = capture(dates[0], [dates[1].inputs[9]], ["source_embedding"], reduce="mean")["source_embedding"]
+    assert np.linalg.norm(alone - view_of_all(dates)[9]) > 1e-2  # so it is true
     view.reduce = "flatten"
     assert "reduce='mean'" in str(view.error)
+
+
+def view_of_all(dates):
+    return capture(*dates, ["source_embedding"], reduce="mean")["source_embedding"]
+
+
+def test_no_note_on_filling_where_a_tokenizer_always_fills_to_one_length(show, dates):
+    net, texts = dates
+    tokenizer = net.tokenizer
+
+    def padded(text):
+        numbers = tokenizer.encode(text)
+        return numbers + [0] * (40 - len(numbers))
+
+    fixed = nbviz.Network(net.module, tokenizer=padded)
+    view = show(fixed, texts, layer="source_embedding")
+    for row in (3, 40):
+        view.sample = row
+        assert view.neighbours[0] == row
+        assert view.distance_percentile == 0
+    assert not any("filled up" in note for note in view.notes)
+
+
+def test_texts_that_are_there_twice(show, dates):
+    net, texts = dates
+    view = show(net, [*texts.inputs[:60], *texts.inputs[:60]], layer="bridge")
+    for row in (0, 17, 30):
+        view.sample = row
+        assert view.distance_percentile == 0
 
 
 def test_bad_input(show, cnn, some, new):

@@ -150,6 +150,31 @@ def test_what_is_like_nothing_in_the_map_is_said_to_be(recorded, chart):
     assert ready.place(new[:5] + 50).novelty.tolist() == [1] * 5
 
 
+@pytest.mark.parametrize("layer", ["relu4", "pool2"])
+def test_a_copy_of_a_sample_is_no_outlier_where_samples_are_there_twice(recorded, layer):
+    old = recorded[0][layer][:150]
+    twice = np.concatenate([old, old])
+    # Alone, sums are made in another order than in a batch.
+    digits, net = nbviz.zoo.load_mnist(20), nbviz.zoo.load("mnist-cnn")
+    alone = np.concatenate([capture(net, digits[np.array([i])], [layer])[layer] for i in range(20)])
+    found = placer(twice, project(twice, n_iter=20)).place(alone)
+    assert found.distances[:, 0].max() > 0  # else this would show nothing
+    assert found.novelty.tolist() == [0] * 20
+    some = np.concatenate([old, old[:60]])
+    assert placer(some, project(some, n_iter=20)).place(alone).novelty.tolist() == [0] * 20
+    # What truly differs, by little, is farther away than a sample from its copy, and nearer than from others.
+    away = old[:20] * (1 + 1e-3)
+    assert placer(twice, project(twice, n_iter=20)).place(away).novelty.tolist() == [1] * 20
+    assert placer(old, project(old, n_iter=20)).place(away).novelty.tolist() == [0] * 20
+
+
+def test_rounding_grows_with_the_activations(recorded):
+    old = recorded[0]["relu4"]
+    longest = np.linalg.norm(old.astype(float), axis=1).max()
+    assert module.rounding_of(old) == pytest.approx(64 * 2.0**-23 * longest)
+    assert module.rounding_of(1000 * old) == pytest.approx(1000 * module.rounding_of(old))
+
+
 def test_noise_that_principal_components_leave_out_is_seen(recorded):
     """Digits under noise: unlike all others in 2,352 activations, and unsuspicious in 50 components."""
     noise = np.random.default_rng(0).integers(0, 200, (8, 28, 28))

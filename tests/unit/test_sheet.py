@@ -168,6 +168,72 @@ def test_an_empty_page_is_a_blank_sheet(sheet):
     assert sheet.is_blank(sheet.fitted(Image.new("RGB", (50, 80), (240, 240, 240))))
 
 
+OWN_RANGES = {
+    "0 to 16": lambda x: (x // 16).astype(np.float32) * (16 / 15),
+    "0 to 16, whole": lambda x: x.astype(np.int64) // 16,
+    "0 to 1": lambda x: x / 255,
+    "normalised": lambda x: (x / 255 - 0.13) / 0.31,
+    "-1 to 1": lambda x: torch.tensor(x).float()[:, None] / 127.5 - 1,
+    "doubled": lambda x: 2.0 * x,
+}
+
+
+@pytest.mark.parametrize("name", OWN_RANGES)
+def test_a_sample_is_a_drawing_in_its_own_range(digits, name):
+    given = Samples(OWN_RANGES[name](digits.inputs[:60]))
+    sheet = Sheet.of(given)
+    for row in range(60):
+        drawing = sheet.check(given.inputs[row])
+        np.testing.assert_array_equal(drawing, sheet.drawing(row))
+        np.testing.assert_array_equal(np.asarray(sheet.samples(drawing[None]).inputs[0]), given.inputs[row])
+
+
+def test_numbers_that_fit_several_ranges_are_read_in_the_first_of_them(digits):
+    whole = np.zeros((28, 28))
+    whole[4, 4] = 16
+    sixteen = Sheet.of(Samples(digits.inputs / 255 * 16))
+    assert sixteen.check(whole)[4, 4] == 255  # the samples' own
+    assert sixteen.check(whole.astype(np.uint8))[4, 4] == 16  # 8 bits are levels
+    assert sixteen.check(whole / 16)[4, 4] == 255  # shares of the full strength
+    assert sixteen.check(whole * 12)[4, 4] == 192  # outside the samples' own: levels
+    assert Sheet.of(digits).check(whole)[4, 4] == 16
+    assert Sheet.of(Samples(digits.inputs / 255)).check(whole / 32)[4, 4] == 128
+    for wrong in (whole + 0.5, whole - 1):
+        with pytest.raises(ValueError, match=r"own range, 0 to 16; the drawing's values go from (0.5|-1) to"):
+            sixteen.check(wrong)
+
+
+def test_colours_are_read_in_the_range_of_their_channel(digits):
+    ends = np.array([[0, -2, 10], [1, 2, 30.0]])
+    colour = np.stack([digits.inputs, 255 - digits.inputs, digits.inputs], -1) / 255
+    given = Samples(np.moveaxis(ends[0] + colour * (ends[1] - ends[0]), -1, 1).copy())
+    sheet = Sheet.of(given)
+    drawing = sheet.check(given.inputs[3])  # (3, H, W), as the samples are
+    np.testing.assert_array_equal(drawing, np.round(255 * colour[3]))
+    np.testing.assert_array_equal(sheet.check(np.moveaxis(given.inputs[3], 0, -1)), drawing)
+    with pytest.raises(ValueError, match="own range, -2 to 30"):
+        sheet.check(given.inputs[3][::-1])
+
+
+def test_channels_in_front_where_the_samples_have_them_there(digits):
+    one = digits.inputs[4]
+    np.testing.assert_array_equal(Sheet.of(Samples(digits.inputs[:, None])).check(one[None]), one)
+    with pytest.raises(ValueError, match=r"\(1, 28, 28\)"):
+        Sheet.of(digits).check(one[None])
+    colour = np.repeat(one[None], 3, 0)
+    with pytest.raises(ValueError, match=r"\(3, 28, 28\)"):
+        Sheet.of(Samples(np.repeat(digits.inputs[..., None], 3, -1))).check(colour)
+
+
+def test_samples_of_more_than_256_values_have_evenly_spaced_levels():
+    noise = np.random.default_rng(0).random((30, 8, 8))
+    sheet = Sheet.of(Samples(noise))
+    made = sheet.samples(np.stack([sheet.drawing(i) for i in range(30)])).inputs
+    assert np.abs(made - noise).max() < 0.5 / 255 + 1e-6
+    steps = np.diff(sheet.samples(np.arange(64, dtype=np.uint8).reshape(1, 8, 8)).inputs)
+    np.testing.assert_allclose(steps, np.ptp(noise) / 255)
+
+
 @pytest.mark.parametrize(
     ("drawing", "message"),
     [

@@ -26,7 +26,7 @@ import { controlsOf, factsOf, LIMITS } from "./live_placement/controls";
 import { createDrawPanel } from "./live_placement/draw_panel";
 import { lengthened, paintOver } from "./live_placement/marker";
 import { type Place, type Placed, type PlacementSpecimen, readPlaced } from "./live_placement/meta";
-import { Sheet } from "./live_placement/sheet";
+import { Sheet, usualBrush } from "./live_placement/sheet";
 import { type Kept, Side } from "./live_placement/side";
 import css from "./live_placement/style.css";
 
@@ -113,7 +113,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     specimen,
     brush: () => {
       const { shape } = specimen();
-      return Number(model.get("brush")) || Math.round((10 * Math.min(shape[0], shape[1])) / 12) / 10;
+      return Number(model.get("brush")) || usualBrush(shape);
     },
     ink: () => String(model.get("ink") ?? ""),
     assign: (values) => shell.channel.assign(values),

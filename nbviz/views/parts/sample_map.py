@@ -16,16 +16,16 @@ from nbviz.core.errors import ModelError, UnknownName, unknown_name
 from nbviz.core.layers import Layer
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen
-from nbviz.views.base import View
 from nbviz.views.parts.points import packed_sprite, single_picture
+from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
 
-class SampleMapView(View):
+class SampleMapView(SizedView):
     """A view of the samples on a map of one layer.
 
-    A subclass sets ``_specimen`` before ``View.__init__``, and ``_sprite_is_due`` if it sends all thumbnails
-    at once. ``specimen``, which the browser gets, holds at least ``"n"``, the number of samples.
+    A subclass sets ``_specimen`` before ``SizedView.__init__``, and ``_sprite_is_due`` if it sends all
+    thumbnails at once. ``specimen``, which the browser gets, holds at least ``"n"``, the number of samples.
     """
 
     layer = t.Unicode("").tag(sync=True, parameter=True)
@@ -140,13 +140,3 @@ def known_rows(rows: np.ndarray, n: int | None) -> np.ndarray:
     if n is not None and len(rows) and rows[-1] >= n:
         raise t.TraitError(f"selection holds row {rows[-1]}, but there are {n} samples")
     return rows
-
-
-def usual_perplexity(shown: int) -> float:
-    """Perplexity to begin with where ``shown`` samples are shown: 30, or what so few allow."""
-    return float(max(1, min(30, (shown - 1) // 3)))
-
-
-def usual_k(shown: int, most: int = 6) -> int:
-    """Neighbours to begin with where ``shown`` samples are shown: ``most``, or what so few allow."""
-    return max(1, min(most, shown - 1))

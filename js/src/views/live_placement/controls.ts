@@ -82,7 +82,7 @@ export function toolsOf(specimen: PlacementSpecimen, hand: Hand): Control[] {
       name: "brush",
       label: "Width",
       tip: "Diameter of the brush, in pixels of the picture",
-      min: 0.5,
+      min: 1,
       max: Math.max(2, Math.round(side / 4)),
       step: 0.1,
       unit: "px",

@@ -7,7 +7,7 @@ import { toRgb } from "../../parts/pixels";
 import { createTextBox } from "../../parts/textbox";
 import { type Hand, toolsOf } from "./controls";
 import type { Placed, PlacementSpecimen } from "./meta";
-import { readColour, Sheet, Stroke } from "./sheet";
+import { brushAt, readColour, Sheet, Stroke } from "./sheet";
 import { Seen } from "./side";
 import { pictureIn, readPicture, type Uploaded } from "./upload";
 
@@ -195,7 +195,11 @@ export function createDrawPanel(host: HTMLElement, options: DrawPanelOptions): D
     if (!board) return;
     board.showPicture(toRgb(sheet.pixels, sheet.shape[2]));
     board.drawOver((g, zoom) => {
-      if (cursor) paintCursor(g, zoom, ...cursor, options.brush(), hand.tool);
+      if (!cursor) return;
+      const [height, width] = sheet.shape;
+      const brush = options.brush();
+      const [x, y] = [brushAt(cursor[0], width, brush), brushAt(cursor[1], height, brush)];
+      paintCursor(g, zoom, x, y, brush, hand.tool);
     });
   }
 

@@ -38,9 +38,22 @@ export class Sheet {
   }
 }
 
+/** Diameter of the brush to begin with: a twelfth of the shorter side, and a pixel at least. */
+export function usualBrush(shape: readonly number[]): number {
+  return Math.max(1, Math.round((10 * Math.min(shape[0], shape[1])) / 12) / 10);
+}
+
+const FINE = 1.5; // pixels
+
+/** Where a brush of this diameter goes for the hand at `value`: a fine one follows the pixels' middles. */
+export function brushAt(value: number, size: number, diameter: number): number {
+  return diameter < FINE ? Math.floor(value === size ? size - 1 : value) + 0.5 : value;
+}
+
 /**
  * One stroke of a round brush, from pen down to pen up. Where its parts overlap it is no denser, and its edge
- * falls off over one pixel: what lies half under the brush is half covered.
+ * falls off over one pixel: what lies half under the brush is half covered. Of a brush of about one pixel that
+ * would leave two grey lines between two columns, so it goes from middle to middle and leaves one full line.
  */
 export class Stroke {
   private readonly base: Uint8Array;
@@ -56,8 +69,10 @@ export class Stroke {
   }
 
   /** Go in a straight line from a to b, in pixels of the sheet; the middle of the first pixel is 0.5. */
-  line(ax: number, ay: number, bx: number, by: number): void {
+  line(fromX: number, fromY: number, toX: number, toY: number): void {
     const [height, width, channels] = this.sheet.shape;
+    const at = (value: number, size: number) => brushAt(value, size, this.diameter);
+    const [ax, ay, bx, by] = [at(fromX, width), at(fromY, height), at(toX, width), at(toY, height)];
     const { pixels } = this.sheet;
     const r = this.diameter / 2;
     const length = (bx - ax) ** 2 + (by - ay) ** 2;
@@ -75,8 +90,8 @@ export class Stroke {
         if (cover <= this.cover[i]) continue;
         this.cover[i] = cover;
         for (let c = 0; c < channels; c++) {
-          const at = channels * i + c;
-          pixels[at] = Math.round(this.base[at] * (1 - cover) + this.colour[c] * cover);
+          const value = channels * i + c;
+          pixels[value] = Math.round(this.base[value] * (1 - cover) + this.colour[c] * cover);
         }
       }
     }
