@@ -148,6 +148,7 @@ class NeuronExplorer(View):
         if wanted not in names:
             raise unknown_name("layer with units", wanted, names)
         traits["layer"] = wanted
+        traits.setdefault("n_samples", min(1000, len(samples)))
         super().__init__(
             **traits,
             specimen={
