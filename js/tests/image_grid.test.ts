@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { toCss } from "../src/parts/colours";
 import { Viewport } from "../src/parts/viewport";
 import { Sheets } from "../src/views/image_grid/sheets";
 import { type Wall, WallPainter } from "../src/views/image_grid/wall";
@@ -80,5 +81,49 @@ describe("the wall", () => {
     expect(WallPainter.visible(wall, view)).toEqual([0, 19, 0, 9]);
     view.zoomAt(4, 14, 14); // about the upper left corner: 80 pixels a cell
     expect(WallPainter.visible(wall, view)).toEqual([0, 5, 7, 9]);
+  });
+
+  it("shows the class of what is selected: the line around it is outside its frame", () => {
+    const [frame, dark] = [0xff2b5ed5, "#14161a"]; // a packed colour, and that of the line in a light theme
+    const wall: Wall = {
+      shape: [3, 3],
+      cells: Int32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 8]),
+      frames: new Uint32Array(9).fill(frame),
+      selected: new Set([4, 5]), // the middle one and the one to its right
+    };
+    const view = new Viewport();
+    view.extent = [0, 0, 3, 3];
+    [view.width, view.height] = [328, 328]; // 100 pixels a cell, 14 around: larger than in the wall's own picture
+    const filled: { colour: string; box: number[] }[] = [];
+    const g = {
+      fillStyle: "",
+      setTransform: vi.fn(),
+      drawImage: vi.fn(),
+      fillRect: (...box: number[]) => filled.push({ colour: g.fillStyle, box }),
+    };
+    const sheet = { image: {} as ImageBitmap, columns: 3, width: 28, height: 28 };
+    const ink = { dark: false, background: [255, 255, 255] as [number, number, number] };
+    new WallPainter().paint(g as never, wall, view, (index) => ({ sheet, index }), ink, 1);
+
+    const [x0, y0, x1, y1] = [114, 114, 314, 214]; // both selected pictures
+    const lines = filled.filter(({ colour }) => colour === dark).map(({ box }) => box);
+    const covers = ([x, y, w, h]: number[]) =>
+      x < x1 - 0.01 && x + w > x0 + 0.01 && y < y1 - 0.01 && y + h > y0;
+    expect(lines.some(covers)).toBe(false);
+    expect(Math.min(...lines.map(([x]) => x))).toBeCloseTo(x0 - 3);
+    expect(Math.max(...lines.map(([x, , w]) => x + w))).toBeCloseTo(x1 + 3);
+    expect(lines.filter(([, , w]) => w > 50)).toHaveLength(4); // above and below both, none between them
+
+    // Frame, then a line of the page's colour, then the picture, each smaller than the one before.
+    const last = filled.map(({ colour }) => colour).lastIndexOf(toCss(frame));
+    const [around, line, picture] = [
+      filled[last].box,
+      filled[last + 1].box,
+      g.drawImage.mock.calls.at(-1)!.slice(5) as number[],
+    ];
+    expect(filled[last + 1].colour).toBe("rgb(255, 255, 255)");
+    expect(line[2]).toBeLessThan(around[2] - 10);
+    expect(picture[2]).toBeCloseTo(line[2] - 8);
+    expect(picture[0]).toBeCloseTo(line[0] + 4);
   });
 });

@@ -6,7 +6,7 @@ import { PickList } from "../src/parts/pick_list";
 import { colouringOf, paintOf } from "../src/views/layer_probes/colouring";
 import { cellOf, measured, readTable, shownCell, type Table } from "../src/views/layer_probes/meta";
 import { ProbeGrid, type ProbeGridProps } from "../src/views/layer_probes/table";
-import { linesOf, sentenceOf, written } from "../src/views/layer_probes/words";
+import { linesOf, scaleWords, sentenceOf, written } from "../src/views/layer_probes/words";
 
 const NAN = Number.NaN;
 
@@ -207,5 +207,18 @@ describe("parts", () => {
     boxes[0].checked = true;
     boxes[0].dispatchEvent(new Event("change", { bubbles: true }));
     expect(onPick).toHaveBeenCalledWith(["a", "c"]);
+  });
+});
+
+describe("the words of the colour scale", () => {
+  const [classes, numbers] = tableOf("result", [0, 0, 0, 0]).columns;
+
+  it("are those of the cells, which are percent of classes and R² of numbers", () => {
+    expect(scaleWords([classes], "probe accuracy")).toEqual({ unit: "%", factor: 100, numbers: "" });
+    expect(scaleWords([numbers], "probe accuracy")).toEqual({ unit: "R²", factor: 1, numbers: "" });
+    const both = scaleWords([classes, numbers], "probe accuracy");
+    expect(both).toEqual({ unit: "%", factor: 100, numbers: "columns of numbers: R² (1 = 100 %)" });
+    expect(written(0.52, numbers)).toBe("0.52");
+    expect(scaleWords([classes, numbers], "selectivity").numbers).toContain("1 = 100 points");
   });
 });

@@ -109,7 +109,8 @@ class EvolutionExplorer(SizedView):
     """Neighbours that are counted in the neighbourhood hit."""
 
     frame_shown = t.Float(0.0, min=0.0).tag(sync=True)
-    """Frame that is drawn; between two whole numbers the points are on their way."""
+    """Frame that is drawn, 0 to the number of frames less 1; between two whole numbers the points are on
+    their way."""
 
     show_trails = t.Bool(True).tag(sync=True)
     """Whether the paths are drawn."""
@@ -154,6 +155,7 @@ class EvolutionExplorer(SizedView):
         specimen = ModelSpecimen(network, samples)
         names = [layer.name for layer in specimen.layers()]
         traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
+        traits.setdefault("n_samples", min(1000, len(samples)))
         super().__init__(
             **traits,
             specimen={
@@ -177,6 +179,25 @@ class EvolutionExplorer(SizedView):
         if proposal.value == "epochs" and self.specimen and not self.specimen.get("epochs"):
             raise t.TraitError("the network has no checkpoints, so there are no epochs to compare")
         return proposal.value
+
+    @t.validate("frame_shown")
+    def _check_frame(self, proposal: Any) -> float:
+        frames = self._n_frames()
+        if frames and proposal.value > frames - 1:
+            raise t.TraitError(
+                f"there are {frames} frames, so frame_shown is 0 to {frames - 1}, got {proposal.value:g}"
+            )
+        return proposal.value
+
+    @t.observe("over")
+    def _stay_among_the_frames(self, _change: Any) -> None:
+        frames = self._n_frames()
+        if frames:
+            self.frame_shown = min(self.frame_shown, frames - 1)
+
+    def _n_frames(self) -> int:
+        """How many frames there are; 0 before that is known."""
+        return len(self.specimen.get("epochs" if self.over == "epochs" else "layers", ()))
 
     def compute(self, params: SimpleNamespace) -> Steps:
         network, samples = self._network, self._samples

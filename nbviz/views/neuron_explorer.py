@@ -153,6 +153,7 @@ class NeuronExplorer(View):
         traits["layer"] = wanted
         if layers[names.index(wanted)].has_steps:
             traits.setdefault("reduce", "mean")
+        traits.setdefault("n_samples", min(1000, len(samples)))
         super().__init__(
             **traits,
             specimen={

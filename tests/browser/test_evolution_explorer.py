@@ -47,6 +47,14 @@ def test_the_slider_moves_the_points_and_reaches_python(evolution):
     assert points(evolution) == first
 
 
+def test_the_axis_names_the_frames_and_only_those(evolution):
+    ticks = evolution.page.locator(".nbviz-curves-chart text[text-anchor=middle]:not([class])")
+    expected = [str(name) for name in evolution.page.locator(".nbviz-player-names span").all_inner_texts()]
+    assert len(expected) == int(evolution.kernel("len(view.evolution.names)"))
+    assert ticks.all_text_contents() == expected
+    assert evolution.page.get_by_role("spinbutton", name="Samples").input_value() == "150"
+
+
 def test_play_goes_through_all_frames(evolution):
     evolution.page.get_by_role("button", name="Play").click()
     evolution.expect_kernel("view.frame_shown == len(view.evolution.names) - 1", timeout=30)
@@ -99,5 +107,12 @@ def test_dark_theme_narrow_page_and_no_errors(evolution, shoot):
     evolution.page.set_viewport_size({"width": 480, "height": 900})
     evolution.page.wait_for_timeout(500)
     shoot(evolution.page, "evolution-narrow")
+    line, facts = (
+        evolution.page.locator(f".nbviz-{name}").bounding_box() for name in ("status-line", "facts")
+    )
+    assert facts["width"] == pytest.approx(line["width"], abs=1)
+    for button in ("save", "info"):  # below the facts, beside each other
+        top = evolution.page.locator(f".nbviz-{button}").bounding_box()["y"]
+        assert facts["y"] + facts["height"] <= top < facts["y"] + facts["height"] + 30
     assert evolution.page.locator(".nbviz-curves").count() >= 1
     assert evolution.widget_errors() == []

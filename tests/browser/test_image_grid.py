@@ -1,8 +1,11 @@
 """The wall of pictures as a person uses it: JupyterLab in Chromium, mouse, wheel and keyboard."""
 
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 OPEN = [
     "import nbviz\nnet = nbviz.zoo.load('mnist-cnn')\ndigits = nbviz.zoo.load_mnist(300)",
@@ -87,6 +90,27 @@ def test_hover_and_click(wall):
     wall.page.mouse.click(*cell(wall, 6, 6))
     wall.page.keyboard.up("Shift")
     wall.expect_kernel(f"set(view.selection) == {{{row}, {sample_at(wall, 6, 6)}}}")
+
+
+def test_a_selected_picture_shows_the_frame_of_its_class(wall):
+    """The pixels of the screen in the middle of a frame's upper side, before and after it is selected."""
+
+    def frame():
+        x, y = cell(wall, 5, 6)
+        box = front(wall).bounding_box()
+        height, width = eval(wall.kernel("view.grid.shape"))
+        side = min((box["width"] - 28) / width, (box["height"] - 28) / height)
+        clip = {"x": x - 3, "y": y - side / 2, "width": 6, "height": 2}
+        picture = Image.open(io.BytesIO(wall.page.screenshot(clip=clip))).convert("RGB")
+        return np.asarray(picture, float).reshape(-1, 3).mean(0)
+
+    before = frame()
+    wall.execute(f"view.selection = [{sample_at(wall, 5, 6)}]")
+    wall.page.wait_for_timeout(400)
+    assert np.abs(frame() - before).max() < 40
+    wall.execute(f"view.selection = [{sample_at(wall, 2, 2)}]")
+    wall.page.wait_for_timeout(400)
+    assert np.abs(frame() - before).max() > 40  # the others are dimmed
 
 
 def test_shift_and_drag_select_a_rectangle(wall):

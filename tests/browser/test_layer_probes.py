@@ -248,6 +248,21 @@ def test_light_dark_and_narrow(probes, shoot):
     assert wide == []
 
 
+def test_a_number_out_of_range_goes_back_and_the_field_says_so(probes):
+    folds = probes.page.get_by_role("spinbutton", name="Folds")
+    control = folds.locator("..")
+    for wrong in ("400", "1", "0", ""):
+        folds.fill(wrong)
+        folds.press("Enter")
+        control.get_by_text("2 to 20").wait_for()
+        assert folds.input_value() == "3"
+    assert probes.kernel("(view.folds, view.status)") == "(3, 'done')"
+    folds.fill("4")
+    folds.press("Enter")
+    probes.expect_kernel("view.folds == 4")
+    assert control.get_by_text("2 to 20").count() == 0
+
+
 def test_numbers_and_many_layers(notebook, shoot):
     page = notebook(
         [
@@ -266,6 +281,7 @@ def test_numbers_and_many_layers(notebook, shoot):
         assert cell(page, i, 0).inner_text() == f"{100 * digit:.1f}".replace("-", "−")
         assert cell(page, i, 1).inner_text() == f"{ink:.2f}".replace("-", "−")
     assert "R² (1 is best)" in page.page.locator(f"{CHART} .nbviz-curves-title").first.text_content()
+    assert "columns of numbers: R² (1 = 100 %)" in page.page.locator(".nbviz-probe-scale").inner_text()
     names = page.page.locator(f"{CHART} text[transform]")
     assert names.count() == len(scores)  # one slanted name for each layer
     assert names.last.text_content() == "fc2"

@@ -157,6 +157,42 @@ def test_another_right_side_leaves_the_left_map_alone(compared):
     assert "Left: input" in compared.page.locator(".nbviz-compare-panel h4").first.inner_text()
 
 
+def test_a_long_class_name_widens_neither_the_legend_nor_a_card(notebook, shoot):
+    page = notebook(
+        [
+            OPEN[0] + "\nnames = [*'012345678', 'a very long class name for nine']",
+            "nine = nbviz.Samples(digits.inputs, digits.labels, class_names=names)\n"
+            "view = nbviz.MapComparison(net, nine, iterations=150, height=380, selection=[int("
+            "(digits.labels == 9).argmax())])\nview",
+        ],
+        size=(1200, 1000),
+    )
+    page.page.wait_for_selector(DONE, timeout=120_000)
+    page.page.wait_for_selector(".nbviz-compare-groups li")
+    page.page.wait_for_timeout(300)
+    shoot(page.page, "compare-long-names")
+    side = page.page.locator(".nbviz-side")
+    assert side.evaluate("e => e.scrollWidth <= e.clientWidth")
+    right = side.bounding_box()["x"] + side.bounding_box()["width"]
+    chips = page.page.locator(".nbviz-side .nbviz-legend-entry")
+    assert chips.count() == 10
+    for chip in chips.all():
+        assert chip.bounding_box()["x"] + chip.bounding_box()["width"] <= right + 0.5
+    last = chips.last
+    assert last.get_attribute("title") == "a very long class name for nine"
+    name = last.locator(".nbviz-legend-name")
+    assert (
+        name.evaluate("e => e.scrollWidth > e.clientWidth && getComputedStyle(e).textOverflow") == "ellipsis"
+    )
+    number, box = last.locator(".nbviz-legend-count").bounding_box(), last.bounding_box()
+    assert number["x"] + number["width"] <= box["x"] + box["width"]
+    cards = page.page.locator(".nbviz-strip button")
+    widths = [card.bounding_box()["width"] for card in cards.all()]
+    assert "a very long" in page.page.locator(".nbviz-strip").first.inner_text()
+    assert max(widths) < 1.4 * min(widths)
+    assert "a very long class name for nine" in cards.first.get_attribute("title")
+
+
 def test_keyboard_errors_and_themes(compared, shoot):
     shoot(compared.page, "compare-light")
     front(compared, 1).focus()

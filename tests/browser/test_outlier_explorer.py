@@ -150,6 +150,35 @@ def test_pictures_of_neighbours_and_points_under_the_mouse(explorer):
     assert "label" in page.locator(".nbviz-card").inner_text()
 
 
+def test_a_narrow_list_cuts_no_name_and_no_number(notebook, shoot):
+    words = "'zero one two three four five six seven eight nine'.split()"
+    page = notebook(
+        [
+            OPEN[0] + f"\nnamed = nbviz.Samples(digits.inputs, digits.labels, class_names={words})",
+            f"net = nbviz.Network(net.module, transform=net.transform, class_names={words})\n"
+            "view = nbviz.OutlierExplorer(net, named, iterations=250, height=480)\nview",
+        ],
+        size=(480, 1700),
+    )
+    page.page.wait_for_selector(".nbviz-outliers[data-status=done] .nbviz-stage", timeout=120_000)
+    page.page.wait_for_selector(".nbviz-stage[data-kind=result]")
+    page.page.wait_for_selector(".nbviz-outliers-side[data-narrow]")
+    page.page.wait_for_timeout(500)
+    shoot(page.page, "outliers-narrow-words")
+    names = page.page.locator(".nbviz-list .nbviz-outliers-class")
+    assert names.count() > 6
+    assert names.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    first = int(page.kernel("int(view.listed[0])"))
+    row = page.page.locator(f".nbviz-list [data-row='{first}']")
+    option = page.page.locator(".nbviz-list [role=option]").first
+    assert option.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
+    assert row.locator(".nbviz-outliers-disagreement").is_visible()
+    head = page.page.locator(".nbviz-outliers-head")
+    assert head.get_by_text("disagree").is_visible()
+    over, under = (one.locator(".nbviz-outliers-disagreement").bounding_box() for one in (head, row))
+    assert over["x"] == pytest.approx(under["x"], abs=2)  # the head names the column that is below it
+
+
 def test_regions_themes_and_narrow_pages(explorer, shoot):
     page = explorer.page
     before = points(explorer)

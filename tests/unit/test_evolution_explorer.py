@@ -156,6 +156,34 @@ def test_bad_input(show, mlp):
     assert "follow" in str(view.error)
 
 
+def test_no_more_samples_are_asked_for_than_there_are(mlp, some):
+    view = EvolutionExplorer(mlp, some, iterations=40, executor="inline")
+    assert view.n_samples == len(some) == 120
+    assert view.evolution.positions.shape[1] == 120
+    view.close()
+
+
+def test_only_frames_that_there_are_can_be_shown(show, mlp):
+    view = show()
+    frames = len(mlp.checkpoints)
+    view.frame_shown = frames - 1
+    with pytest.raises(t.TraitError, match=f"there are {frames} frames"):
+        view.frame_shown = 77
+    with pytest.raises(t.TraitError):
+        view.frame_shown = -3
+    assert view.frame_shown == frames - 1
+    view.over = "layers"
+    layers = len(view.evolution.names)
+    assert layers != frames
+    view.frame_shown = layers - 1
+    with pytest.raises(t.TraitError, match=f"there are {layers} frames"):
+        view.frame_shown = layers
+    view.over = "epochs"
+    assert view.frame_shown == min(layers, frames) - 1
+    with pytest.raises(t.TraitError, match="frames"):
+        show(frame_shown=77)
+
+
 def test_summary_in_words(show):
     text = show().summary()
     assert "over" in text

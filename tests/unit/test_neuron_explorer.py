@@ -108,6 +108,11 @@ def test_the_model_is_left_as_it_was(show, cnn):
         assert torch.equal(value, before[name])
 
 
+def test_no_more_samples_are_asked_for_than_there_are(show, some):
+    assert show().n_samples == len(some) == 100
+    assert show(n_samples=40).n_samples == 40
+
+
 def test_bad_input(show, cnn, some):
     with pytest.raises(TypeError, match="samples X are missing"):
         NeuronExplorer(cnn)

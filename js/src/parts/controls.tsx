@@ -1,4 +1,5 @@
 // The control panel: a list of descriptions in, native form elements out.
+import { useEffect, useState } from "preact/hooks";
 
 /** One control. `name` is the trait it sets; `tip` explains the word to a student. */
 export type Control =
@@ -141,27 +142,59 @@ function Choice({ control, get, set }: { control: Control & { kind: "choice" } }
   );
 }
 
+/** Milliseconds for which a field says what it takes, after it was given something else. */
+const HINT = 6000;
+
+/** What was typed as a number that the field takes, null for anything else. */
+export function fromField(text: string, c: { min: number; max: number; step: number }): number | null {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= c.min && value <= c.max)) return null;
+  return Number.isInteger(c.min) && Number.isInteger(c.step) && !Number.isInteger(value) ? null : value;
+}
+
+/** What it does not take changes nothing: the number goes back to what it was, and the field says its range. */
 function NumberField({
   control,
   get,
   set,
 }: { control: Control & { kind: "number" } } & Omit<Props, "controls">) {
   const { name, label, min, max, step } = control;
+  const [typed, setTyped] = useState<string | null>(null); // else the next status would overwrite it
+  const [refused, setRefused] = useState(0);
+  useEffect(() => {
+    if (!refused) return;
+    const timer = setTimeout(() => setRefused(0), HINT);
+    return () => clearTimeout(timer);
+  }, [refused]);
   return (
-    <input
-      type="number"
-      aria-label={label}
-      min={min}
-      max={max}
-      step={step}
-      value={get(name)}
-      // JupyterLab takes Enter for itself: leaving the field applies it as well.
-      onKeyDown={(e) => e.key === "Enter" && e.currentTarget.blur()}
-      onChange={(e) => {
-        const value = Number(e.currentTarget.value);
-        if (Number.isFinite(value)) set(name, clamp(value, min, max));
-      }}
-    />
+    <>
+      <input
+        type="number"
+        aria-label={label}
+        aria-invalid={refused > 0}
+        min={min}
+        max={max}
+        step={step}
+        value={typed ?? get(name)}
+        // JupyterLab takes Enter for itself: leaving the field applies it as well.
+        onKeyDown={(e) => e.key === "Enter" && e.currentTarget.blur()}
+        onInput={(e) => {
+          setTyped(e.currentTarget.value);
+          setRefused(0);
+        }}
+        onBlur={() => setTyped(null)}
+        onChange={(e) => {
+          const value = fromField(e.currentTarget.value, control);
+          if (value !== null) set(name, value);
+          else {
+            e.currentTarget.value = String(get(name)); // also what is no number and hence not in `value`
+            setRefused((times) => times + 1);
+          }
+          setTyped(null);
+        }}
+      />
+      {refused > 0 && <small role="status">{`${min} to ${max.toLocaleString("en")}`}</small>}
+    </>
   );
 }
 

@@ -193,7 +193,7 @@ export function Strip({
         ))}
         {caption && <span class="nbviz-strip-caption">{caption}</span>}
       </div>
-      <ul class="nbviz-strip">
+      <ul class="nbviz-strip" data-pictures={sprite ? "" : undefined}>
         {items
           .slice(0, cap)
           .map(({ index, name, className, colour, prediction, wrong, note, current, tile = index }) => (

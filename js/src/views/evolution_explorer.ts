@@ -172,10 +172,16 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     scatter.setPositions(between(frames, meta.samples, at), { extent: meta.extent });
   }
 
+  /** What is still drawn may have more frames than what is asked for now. */
+  function tellFrame(): void {
+    const count = (get("over") === "epochs" ? specimen().epochs : specimen().layers).length;
+    shell.channel.assign({ frame_shown: Math.max(0, Math.min(at, count - 1)) });
+  }
+
   function setFrame(value: number, tell = true): void {
     at = value;
     place();
-    if (tell) shell.channel.assign({ frame_shown: value });
+    if (tell) tellFrame();
     draw();
     shell.refresh();
   }
@@ -184,7 +190,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     if (playing) {
       cancelAnimationFrame(playing);
       playing = 0;
-      shell.channel.assign({ frame_shown: at });
+      tellFrame();
       draw();
       return;
     }
@@ -200,7 +206,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       if (at < last && !signal.aborted) playing = requestAnimationFrame(step);
       else {
         playing = 0;
-        shell.channel.assign({ frame_shown: at });
+        tellFrame();
         draw();
       }
     };
@@ -249,7 +255,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   function chartsOf(shown: EvolutionMeta, what: string) {
     const { dark } = shell.theme();
-    const x = shown.names.map((_, i) => i); // as on the slider: epochs need not be evenly spaced
+    const x = shown.names.map((_, i) => i); // the frames, as on the slider: epochs need not be evenly spaced
     const [map, direct, right] = curveColours(3, dark);
     const values = (list: (number | null)[] | null) =>
       (list ?? []).map((v) => (v === null ? Number.NaN : 100 * v));
@@ -262,13 +268,13 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     return h(Curves, {
       label: "Neighbourhood hit and accuracy over the frames",
       x,
+      xNames: shown.names,
       xTitle: what.toLowerCase(),
       yTitle: "percent",
       curves,
       height: 190,
       at: Math.round(at),
       onPoint: (index: number) => setFrame(index),
-      formatX: (v: number) => (Number.isInteger(v) ? (shown.names[v] ?? "") : ""),
       formatY: (v: number) => v.toFixed(1),
     });
   }

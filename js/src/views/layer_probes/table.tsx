@@ -3,7 +3,7 @@ import { toCss } from "../../parts/colours";
 import { ColourBar } from "../../parts/legend";
 import { type Colouring, colouringOf, paintOf } from "./colouring";
 import { type ColumnMeta, type Measure, shownCell, type Table, withoutLayer } from "./meta";
-import { sentenceOf, TIPS, written } from "./words";
+import { scaleWords, sentenceOf, TIPS, written } from "./words";
 
 /** A cell; row -1 holds the names of the columns. */
 export interface Place {
@@ -160,20 +160,22 @@ export function ProbeGrid(props: ProbeGridProps) {
           </tfoot>
         )}
       </table>
-      <Scale colouring={colouring} measure={measure} hasNumbers={table.columns.some((one) => one.numeric)} />
+      <Scale colouring={colouring} measure={measure} columns={table.columns} />
     </div>
   );
 }
 
-function Scale(props: { colouring: Colouring; measure: Measure; hasNumbers: boolean }) {
-  const { colouring, measure, hasNumbers } = props;
+function Scale(props: { colouring: Colouring; measure: Measure; columns: ColumnMeta[] }) {
+  const { colouring, measure, columns } = props;
   const { ramp, domains, isShared } = colouring;
-  const unit = `${measure === "selectivity" ? "percentage points" : "%"}${hasNumbers ? "; of numbers 100 × R²" : ""}`;
+  const { unit, factor, numbers } = scaleWords(columns, measure);
+  const more = numbers && <span class="nbviz-colourbar-mark">{numbers}</span>;
   if (isShared) {
-    const domain = domains[0].map((value) => 100 * value) as [number, number];
+    const domain = domains[0].map((value) => factor * value) as [number, number];
     return (
       <div class="nbviz-probe-scale" title={TIPS[measure]}>
         <ColourBar label={measure} domain={domain} ramp={ramp} unit={unit} />
+        {more}
       </div>
     );
   }
@@ -195,6 +197,7 @@ function Scale(props: { colouring: Colouring; measure: Measure; hasNumbers: bool
           <span>{ends[1]}</span>
         </div>
       </div>
+      {more}
     </div>
   );
 }

@@ -103,6 +103,18 @@ export function written(value: number, { numeric }: ColumnMeta): string {
   return numeric ? value.toFixed(2).replace("-", "−") : percent(value);
 }
 
+/** The unit of the colour scale, what values are multiplied by, and where columns of numbers stand on it. */
+export function scaleWords(
+  columns: ColumnMeta[],
+  measure: Measure,
+): { unit: string; factor: number; numbers: string } {
+  if (columns.every(({ numeric }) => numeric)) return { unit: "R²", factor: 1, numbers: "" };
+  const [unit, short] = measure === "selectivity" ? ["percentage points", "points"] : ["%", "%"];
+  const mixed = columns.some(({ numeric }) => numeric);
+  const numbers = mixed ? `columns of numbers: R² (1 = 100 ${short})` : "";
+  return { unit, factor: 100, numbers };
+}
+
 function full(value: number, column: ColumnMeta, points = false): string {
   if (Number.isNaN(value)) return "not measured";
   if (column.numeric) return `${points ? "" : "R² "}${value.toFixed(3).replace("-", "−")}`;

@@ -72,7 +72,7 @@ export function Side(props: SideProps) {
           <div class="nbviz-side-title" title="In all dimensions of the layer, not in the map">
             nearest by activations
           </div>
-          <ul class="nbviz-placement-near">
+          <ul class="nbviz-placement-near" data-pictures={sprite ? "" : undefined}>
             {neighbours.map(({ row, name, label, colour, distance }) => (
               <li key={row}>
                 <button
@@ -122,7 +122,10 @@ function KeptList({ kept, shape, text, onForget }: SideProps) {
   return (
     <section aria-label="Kept">
       <div class="nbviz-side-title">kept in the map</div>
-      <ul class={text ? "nbviz-placement-kept-texts" : "nbviz-placement-near"}>
+      <ul
+        class={text ? "nbviz-placement-kept-texts" : "nbviz-placement-near"}
+        data-pictures={text ? undefined : ""}
+      >
         {kept.map((one, i) => (
           <li key={i}>
             <button

@@ -31,7 +31,11 @@ function Class({ mark }: { mark: ClassMark }) {
   return (
     <>
       <Chip mark={mark} />
-      {mark.name.length > SHORT && <span class="nbviz-outliers-class">{mark.name}</span>}
+      {mark.name.length > SHORT && (
+        <span class="nbviz-outliers-class" title={mark.name}>
+          {mark.name}
+        </span>
+      )}
     </>
   );
 }
@@ -48,7 +52,9 @@ export function widths({ pictures, losses, disagreement }: Columns): Record<stri
   const before = `${pictures ? "38px " : ""}minmax(0, 1fr) `;
   return {
     "--nbviz-columns": `${before}${losses ? "64px " : ""}34px ${disagreement ? "52px " : ""}110px`,
-    "--nbviz-columns-narrow": `${before}${losses ? "42px " : ""}34px 108px`,
+    // The first column is the picture's, the names stand above all the others.
+    "--nbviz-columns-narrow": `${pictures ? "38px " : ""}${losses ? "64px " : ""}34px ${disagreement ? "52px " : ""}minmax(0, 1fr)`,
+    "--nbviz-names-from": pictures ? "2" : "1",
   };
 }
 
@@ -110,8 +116,11 @@ export function ListHead({ columns, lossUnit, k }: { columns: Columns; lossUnit:
   const unit = lossUnit ? ` (${lossUnit})` : "";
   return (
     <div class="nbviz-outliers-row nbviz-outliers-head" aria-hidden="true">
-      {columns.pictures && <span />}
-      <span title="The sample's label, and what the network says with which probability; bold where it is wrong">
+      {columns.pictures && <span class="nbviz-outliers-picture" />}
+      <span
+        class="nbviz-outliers-who"
+        title="The sample's label, and what the network says with which probability; bold where it is wrong"
+      >
         {columns.disagreement ? "label → prediction" : "label"}
       </span>
       {columns.losses && (

@@ -2,6 +2,7 @@
 import { type Control, Controls } from "../../parts/controls";
 import { LongList } from "../../parts/long_list";
 import type { Sprite } from "../../parts/thumbnails";
+import { useWidth } from "../../parts/width";
 import { listControls } from "./controls";
 import type { Report } from "./report";
 import { type Columns, ListHead, type RowProps, SampleRow, widths } from "./row";
@@ -10,6 +11,9 @@ import { OverlapTable } from "./table";
 
 /** Of a list whose classes have short names, and of one whose names need lines of their own. */
 const ROW_HEIGHT = { letters: 46, words: 62 };
+/** The same where there is too little width: the numbers then stand below the names. */
+const NARROW_HEIGHT = { letters: 48, words: 84 };
+const NARROW = 460;
 
 export interface SideProps {
   report: Report;
@@ -47,10 +51,15 @@ export function Side(props: SideProps) {
     disagreement: report.disagreement !== null,
   };
   const total = report.rows.length;
+  const [box, width] = useWidth<HTMLDivElement>();
+  const isNarrow = width > 0 && width < NARROW;
+  const heights = isNarrow ? NARROW_HEIGHT : ROW_HEIGHT;
   const place = (point: number | null) => (point === null ? -1 : list.indexOf(point));
   return (
     <div
       class="nbviz-outliers-side"
+      ref={box}
+      data-narrow={isNarrow ? "" : undefined}
       data-behind={props.isBehind ? "" : undefined}
       data-words={props.hasWords ? "" : undefined}
       style={widths(columns)}
@@ -81,7 +90,7 @@ export function Side(props: SideProps) {
         <LongList
           label="Samples, worst first"
           count={list.length}
-          rowHeight={props.hasWords ? ROW_HEIGHT.words : ROW_HEIGHT.letters}
+          rowHeight={props.hasWords ? heights.words : heights.letters}
           active={place(props.active)}
           chosen={place(props.chosen)}
           order={`${report.layer} ${sortBy} ${show} ${selected}`}
