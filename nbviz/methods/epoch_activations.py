@@ -16,9 +16,9 @@ from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, class_labels, spread
 from nbviz.core.samples import Samples
-from nbviz.core.specimen import ModelSpecimen, samples_token
+from nbviz.core.specimen import ModelSpecimen, Specimen, samples_token
 from nbviz.core.version import fingerprint, structure
-from nbviz.methods.layer_map import match_outputs
+from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,22 +173,48 @@ def layer_activations_steps(
     if not wanted or isinstance(layers, str):
         raise ValueError(f"layers must be a list of one layer or more, got {layers!r}")
     wanted = [specimen.check(name) for name in wanted]
+    frames = [(name, specimen, name) for name in wanted]
+    yield from frames_of_steps(frames, reduce=reduce, n_samples=n_samples)
+
+
+def frames_of_steps(
+    frames: Sequence[tuple[Any, Specimen, str]], *, reduce: str = "flatten", n_samples: int = 0
+) -> Steps:
+    """One array per frame, from wherever it comes.
+
+    Yields ``Progress``, then a ``Result`` with :class:`FrameActivations`.
+
+    Parameters
+    ----------
+    frames : sequence of (name, specimen, layer)
+        The name of the frame, and where its activations are. All specimens are of the same samples.
+    reduce, n_samples
+        As in :func:`checkpoint_activations_steps`.
+    """
+    samples = frames[0][1].samples
     rows = spread(len(samples), n_samples or len(samples))
-    truth, why_not = match_outputs(specimen)
-    arrays, accuracy = [], None
-    for done, name in enumerate(wanted):
-        yield Progress(done, len(wanted), "layers")
-        for event in specimen.record_steps(name, reduce, rows):
+    arrays, accuracies, reasons = [], [], []
+    for done, (name, specimen, layer) in enumerate(frames):
+        yield Progress(done, len(frames), "frames")
+        truth, why_not = match_outputs(specimen)
+        for event in specimen.record_steps(layer, reduce, rows):
             if isinstance(event, Progress):
                 yield Progress(event.done, event.total, f"samples through the model to {name}")
             elif isinstance(event, Result):
                 arrays.append(event.value.activations)
                 predictions = event.value.predictions
                 if truth is not None and predictions is not None:
-                    share = float((predictions.classes == truth[rows]).mean())
-                    accuracy = np.full(len(wanted), share)
-    notes = () if accuracy is not None else _why_unknown(samples, why_not)
-    yield Result(FrameActivations(tuple(wanted), tuple(arrays), rows, accuracy, notes))
+                    accuracies.append(accuracy_of(specimen, predictions, truth[rows]))
+                    reasons += [NO_COMMON_CLASS] * (accuracies[-1] is None)
+                elif predictions is not None or isinstance(specimen, ModelSpecimen):
+                    reasons.append(why_not)
+    accuracy: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
+    if len(accuracies) == len(frames) and None not in accuracies:
+        accuracy = np.array(accuracies)
+    elif reasons:
+        notes = _why_unknown(samples, reasons[0])
+    yield Result(FrameActivations(tuple(name for name, _, _ in frames), tuple(arrays), rows, accuracy, notes))
 
 
 def _why_unknown(samples: Samples, why_not: str) -> tuple[str, ...]:

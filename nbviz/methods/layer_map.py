@@ -16,6 +16,8 @@ from nbviz.methods.not_finite import samples_named
 from nbviz.methods.projection import Embedding, project_steps
 from nbviz.methods.tsne import MANY
 
+NO_COMMON_CLASS = "predictions and labels have no class in common"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerMap(Brief):
@@ -86,11 +88,9 @@ def layer_map_steps(
         predictions, accuracy = recording.predictions, None
         notes = (*embedding.notes, *specimen.notes, *own_notes)
         if predictions is not None and truth is not None:
-            known = truth[recording.rows]
-            if isinstance(specimen, ArraySpecimen) and not np.isin(predictions.classes, known).any():
-                notes += ("accuracy unknown: predictions and labels have no class in common",)
-            else:
-                accuracy = float((predictions.classes == known).mean())
+            accuracy = accuracy_of(specimen, predictions, truth[recording.rows])
+            if accuracy is None:
+                notes += (f"accuracy unknown: {NO_COMMON_CLASS}",)
         elif predictions is not None and why_not:
             notes += (f"accuracy unknown: {why_not}",)
         return LayerMap(layer, recording.rows, embedding, predictions, accuracy, notes)
@@ -153,6 +153,13 @@ def match_outputs(specimen: Specimen) -> tuple[np.ndarray | None, str]:
         return None, "labels and outputs have no class name in common"
     inside = (labels >= 0) & (labels < len(table))
     return np.where(inside, table[np.where(inside, labels, 0)], -1), ""
+
+
+def accuracy_of(specimen: Specimen, predictions: Predictions, truth: np.ndarray) -> float | None:
+    """Share of predictions that are right, 0 to 1; None where they are of other classes than ``truth``."""
+    if isinstance(specimen, ArraySpecimen) and not np.isin(predictions.classes, truth).any():
+        return None
+    return float((predictions.classes == truth).mean())
 
 
 def _named(steps: Steps, layer: str, samples: Samples, rows: np.ndarray) -> Steps:

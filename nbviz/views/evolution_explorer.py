@@ -5,7 +5,7 @@ The other half is js/src/views/evolution_explorer.ts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,29 +18,27 @@ from nbviz.core.events import Preview, Result, Steps, result_of
 from nbviz.core.network import Network
 from nbviz.core.recording import class_labels
 from nbviz.core.samples import Samples
-from nbviz.core.specimen import ModelSpecimen
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.epoch_activations import (
     FrameActivations,
     checkpoint_activations_steps,
+    frames_of_steps,
     layer_activations_steps,
 )
-from nbviz.methods.evolution import Evolution, evolution_steps
-from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.methods.evolution import Evolution
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
 from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
-from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.evolution_explorer_maps import MapsAtHand
+from nbviz.views.parts.columns import class_codes, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.sample_map import arrays_by_layer, known_rows, samples_of, samples_of_arrays
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
 POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""
-
-LEAP = 10
-"""Growth of λ up to which the maps at hand are refined instead of made anew."""
 
 
 class EvolutionExplorer(SizedView):
@@ -108,6 +106,9 @@ class EvolutionExplorer(SizedView):
     k = t.Int(6, min=1).tag(sync=True, parameter=True)
     """Neighbours that are counted in the neighbourhood hit."""
 
+    colour_by = t.Unicode("").tag(sync=True, parameter=True)
+    """``"label"`` or a metadata column, ``""`` for none. Trails of one class of it are drawn together."""
+
     frame_shown = t.Float(0.0, min=0.0).tag(sync=True)
     """Frame that is drawn, 0 to the number of frames less 1; between two whole numbers the points are on
     their way."""
@@ -123,6 +124,8 @@ class EvolutionExplorer(SizedView):
 
     thumbnails = t.Dict().tag(sync=True, echo_update=False)
     """All samples in one small PNG. Not to be set."""
+
+    _given: Sequence[tuple[Any, ArraySpecimen, str]] = ()  # activations that were computed elsewhere
 
     def __init__(
         self,
@@ -140,11 +143,6 @@ class EvolutionExplorer(SizedView):
             network = with_checked_checkpoints(network)
         else:
             network = with_checkpoints(network, checkpoints)
-        self._network: Network | None = network
-        self._samples: Samples | None = samples
-        self._cache = NeighbourCache(32)
-        self._maps: tuple[Any, Evolution] | None = None
-        self._has_sent_sprite = False
         if not network.checkpoints:
             if traits.get("over", "layers") == "epochs":
                 raise ValueError(
@@ -155,15 +153,106 @@ class EvolutionExplorer(SizedView):
         specimen = ModelSpecimen(network, samples)
         names = [layer.name for layer in specimen.layers()]
         traits["layer"] = specimen.check(traits.get("layer") or specimen.default_layer())
+        self._network: Network | None = network
+        self._begin(
+            samples,
+            traits,
+            layers=names,
+            epochs=sorted(network.checkpoints),
+            class_names=specimen.class_names,
+        )
+
+    @classmethod
+    def from_activations(
+        cls,
+        activations: Mapping[Any, Any],
+        y: Any = None,
+        *,
+        X: Any = None,
+        predictions: Any = None,
+        metadata: Any = None,
+        class_names: Any = None,
+        **traits: Any,
+    ) -> EvolutionExplorer:
+        """A view of activations that were computed elsewhere.
+
+        Parameters
+        ----------
+        activations : mapping of int to (n, ...) array, or of str to (n, ...) array
+            The frames in their order: by epoch (whole numbers), or by layer. Row i is the same sample
+            everywhere.
+        y : (n,) sequence, optional
+            Labels.
+        X : optional
+            The samples themselves, for pictures and names.
+        predictions : mapping with the same keys to (n,) or (n, classes) array, or one array for all, optional
+            Predicted classes as numbers or words, or the network's outputs.
+        metadata : mapping of str to (n,) sequence, or DataFrame, optional
+            Further columns to colour by.
+        class_names : sequence of str, or mapping of int to str, optional
+            Names of the integer classes.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two frames, lengths differ, or the keys of ``predictions`` are others.
+        TypeError
+            If the activations are not real numbers, or a keyword is unknown.
+        """
+        arrays = arrays_by_layer(activations)
+        if len(arrays) < 2:
+            raise ValueError(
+                "there is one frame, and nothing to compare it with: give two epochs or more, "
+                "from_activations({0: A, 5: B}), or two layers"
+            )
+        samples = samples_of_arrays(arrays, X, y, metadata=metadata, class_names=class_names)
+        answers = predictions if isinstance(predictions, Mapping) else dict.fromkeys(arrays, predictions)
+        if set(answers) != set(arrays):
+            raise ValueError(
+                f"predictions are by the same keys as the activations, {list(arrays)}; got {list(answers)}"
+            )
+        are_epochs = all(isinstance(name, int | np.integer) for name in arrays)
+        view = cls.__new__(cls)
+        view._network = None
+        view._given = [
+            (name, ArraySpecimen({str(name): array}, samples, answers[name]), str(name))
+            for name, array in (sorted(arrays.items()) if are_epochs else arrays.items())
+        ]
+        names = [name for name, _, _ in view._given]
+        traits["over"] = "epochs" if are_epochs else "layers"
+        view._begin(
+            samples,
+            traits,
+            layers=[] if are_epochs else names,
+            epochs=names if are_epochs else [],
+            class_names=view._given[0][1].class_names,
+            pictures=X is not None,
+        )
+        return view
+
+    def _begin(
+        self,
+        samples: Samples,
+        traits: dict[str, Any],
+        *,
+        layers: list[str],
+        epochs: list[int],
+        class_names: tuple[str, ...],
+        pictures: bool = True,
+    ) -> None:
+        self._samples: Samples | None = samples
+        self._maps = MapsAtHand()
+        self._sprite_is_due = pictures
         traits.setdefault("n_samples", min(1000, len(samples)))
+        columns = columns_of(samples, class_names)
         super().__init__(
-            **traits,
+            **{"colour_by": next(iter(columns), ""), **traits},
             specimen={
                 "n": len(samples),
-                "layers": names,
-                "epochs": sorted(network.checkpoints),
-                "columns": columns_of(samples, specimen.class_names),
-                "names": row_names(samples, network),
+                "layers": layers,
+                "epochs": epochs,
+                "columns": columns,
+                "names": row_names(samples, self._network),
             },
         )
 
@@ -178,7 +267,17 @@ class EvolutionExplorer(SizedView):
     def _check_over(self, proposal: Any) -> str:
         if proposal.value == "epochs" and self.specimen and not self.specimen.get("epochs"):
             raise t.TraitError("the network has no checkpoints, so there are no epochs to compare")
+        if proposal.value == "layers" and self.specimen and not self.specimen.get("layers"):
+            raise t.TraitError("the activations are those of one layer, so there are no layers to compare")
         return proposal.value
+
+    @t.validate("colour_by")
+    def _check_colour(self, proposal: Any) -> str:
+        return proposal.value and known_column(proposal.value, self.specimen)
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: Any) -> np.ndarray:
+        return known_rows(proposal.value, self.specimen.get("n"))
 
     @t.validate("frame_shown")
     def _check_frame(self, proposal: Any) -> float:
@@ -200,69 +299,43 @@ class EvolutionExplorer(SizedView):
         return len(self.specimen.get("epochs" if self.over == "epochs" else "layers", ()))
 
     def compute(self, params: SimpleNamespace) -> Steps:
-        network, samples = self._network, self._samples
-        if network is None or samples is None:
+        samples = self._samples
+        if samples is None:
             raise RuntimeError("the view is closed")
-        if params.over == "epochs":
-            steps = checkpoint_activations_steps(
-                network, samples, params.layer, reduce=params.reduce, n_samples=params.n_samples
-            )
-        else:
-            steps = layer_activations_steps(
-                network, samples, reduce=params.reduce, n_samples=params.n_samples
-            )
-        frames: FrameActivations = yield from result_of(steps)
-        if not self._has_sent_sprite:
-            self._has_sent_sprite = True
+        frames: FrameActivations = yield from result_of(self._frames(params, samples))
+        if self._sprite_is_due:
+            self._sprite_is_due = False
             self.publish(thumbnails=packed_sprite(samples))
         labels = class_labels(samples)
         shown = None if labels is None else labels[frames.rows]
+        version = None if self._network is None else self._network.version
+        maps = None
         with samples_named(samples, frames.rows):
-            maps = yield from self._mapped(params, frames, shown, network.version)
-        paths = trails(maps.positions, shown, strength=params.bundling, points_per_step=POINTS_PER_STEP)
+            for event in self._maps.steps(params, frames, shown, version):
+                if isinstance(event, Preview):
+                    yield Preview(EvolutionPicture(event.value, frames, None))
+                elif isinstance(event, Result):
+                    maps = event.value
+                else:
+                    yield event
+        assert maps is not None
+        groups = self._groups(params.colour_by, frames.rows)
+        paths = trails(maps.positions, groups, strength=params.bundling, points_per_step=POINTS_PER_STEP)
         yield Result(EvolutionPicture(maps, frames, paths))
 
-    def _mapped(self, params: SimpleNamespace, frames: FrameActivations, labels: Any, version: Any) -> Any:
-        """The maps; those at hand where only the bundling changes, refined where only λ does."""
-        fixed = (params.over, params.layer, params.n_samples, params.reduce, params.seed, version)
-        key = (*fixed, params.mode, params.strength, params.perplexity, params.iterations, params.k)
-        if self._maps is not None and self._maps[0] == key:
-            return self._maps[1]
-        old = self._maps
-        # Refined from the maps at hand only where λ grows, and by little: what a strong λ has pressed
-        # together stays together, and a great leap overshoots.
-        only_strength = (
-            old is not None
-            and params.mode == "dynamic"
-            and old[0][:7] == key[:7]
-            and old[0][8:] == key[8:]
-            and old[0][7] <= params.strength <= LEAP * old[0][7]
-        )
-        events = evolution_steps(
-            frames.activations,
-            labels,
-            names=frames.names,
-            mode=params.mode,
-            strength=params.strength,
-            perplexity=params.perplexity,
-            n_iter=None if only_strength else params.iterations,
-            seed=params.seed,
-            k=params.k,
-            start=old[1].positions if only_strength and old is not None else None,
-            n_jobs=-1,
-            cache=self._cache,
-        )
-        found = None
-        for event in events:
-            if isinstance(event, Preview):
-                yield Preview(EvolutionPicture(event.value, frames, None))
-            elif isinstance(event, Result):
-                found = event.value
-            else:
-                yield event
-        assert found is not None
-        self._maps = (key, found)
-        return found
+    def _frames(self, params: SimpleNamespace, samples: Samples) -> Steps:
+        """The activations that are compared."""
+        options = {"reduce": params.reduce, "n_samples": params.n_samples}
+        if self._network is None:
+            return frames_of_steps(self._given, **options)
+        if params.over == "epochs":
+            return checkpoint_activations_steps(self._network, samples, params.layer, **options)
+        return layer_activations_steps(self._network, samples, **options)
+
+    def _groups(self, name: str, rows: np.ndarray) -> np.ndarray | None:
+        """The classes whose trails are drawn together; None for all as one."""
+        codes = class_codes(self.specimen["columns"][name]) if name else None
+        return None if codes is None else codes[rows].astype(np.int64)
 
     def encode(self, value: EvolutionPicture) -> Frame:
         return encode_evolution(value)
@@ -298,11 +371,8 @@ class EvolutionExplorer(SizedView):
         if not isinstance(picture, EvolutionPicture):
             return f"EvolutionExplorer: {self.state_in_words()}"
         maps = picture.evolution
-        what = (
-            f"{self.layer} over {len(maps.names)} epochs"
-            if self.over == "epochs"
-            else (f"{len(maps.names)} layers")
-        )
+        frames = f"{len(maps.names)} {self.over}"
+        what = f"{self.layer} over {frames}" if self.layer and self.over == "epochs" else frames
         text = f"EvolutionExplorer: {what}, {maps.positions.shape[1]:,} samples"
         if maps.neighbourhood_hit is not None:
             hits = ", ".join(
@@ -315,6 +385,7 @@ class EvolutionExplorer(SizedView):
         return text
 
     def release(self) -> None:
-        self._network = self._samples = self._maps = None
-        self._cache = NeighbourCache()
+        self._network = self._samples = None
+        self._given = ()
+        self._maps = MapsAtHand()
         self.specimen = self.thumbnails = {}

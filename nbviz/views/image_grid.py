@@ -22,7 +22,13 @@ from nbviz.methods.image_grid import ImageGrid as Grid
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.picture_wall import MOST, PictureWall, picture_wall_steps
-from nbviz.views.parts.columns import RESERVED, columns_of, prediction_columns, row_names
+from nbviz.views.parts.columns import (
+    RESERVED,
+    columns_of,
+    known_column,
+    prediction_columns,
+    row_names,
+)
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
 from nbviz.views.parts.sample_map import (
@@ -183,7 +189,7 @@ class ImageGrid(SampleMapView):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        return self.known_column(proposal.value, [*RESERVED[1:], "nothing"])
+        return known_column(proposal.value, self.specimen, [*RESERVED[1:], "nothing"])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         specimen = self._specimen

@@ -20,21 +20,25 @@ from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.function_layers import FunctionSpecimen
 from nbviz.core.network import Network
 from nbviz.core.recording import Predictions, class_labels
-from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.layer_map import LayerMap, layer_map_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.turn import Turner
+from nbviz.views.evolution_explorer import EvolutionExplorer
 from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
-from nbviz.views.parts.columns import RESERVED, columns_of, row_names
+from nbviz.views.parts.columns import RESERVED, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.sample_map import (
     SampleMapView,
     arrays_by_layer,
     known_layers,
     samples_of,
+    samples_of_arrays,
 )
+
+MOST_PATHS = 1000
+"""Samples whose paths are shown at first."""
 
 
 class LayerExplorer(SampleMapView):
@@ -53,9 +57,8 @@ class LayerExplorer(SampleMapView):
     max_samples : int, optional
         How many are read from a Dataset or DataLoader.
     checkpoints : mapping of int to state dict or model, optional
-        Weights by epoch, for the trait ``epoch``; also as ``Network(model, checkpoints=...)``. How the map
-        changes over all epochs, with the paths of the samples, is shown by
-        :class:`~nbviz.EvolutionExplorer`.
+        Weights by epoch, for the trait ``epoch``; also as ``Network(model, checkpoints=...)``. All epochs
+        in one picture, with the paths of the samples: :meth:`evolution`.
     layers : mapping of str to callable, optional
         Further layers, computed from the samples and not by the model: each function takes a batch of raw
         samples and returns an array, tensor or sparse matrix, a row for each.
@@ -166,8 +169,7 @@ class LayerExplorer(SampleMapView):
             keyword is unknown.
         """
         arrays = arrays_by_layer(activations)
-        inputs = next(iter(arrays.values())) if X is None else X
-        samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
+        samples = samples_of_arrays(arrays, X, y, metadata=metadata, class_names=class_names)
         view = cls.__new__(cls)
         view._begin(ArraySpecimen(arrays, samples, predictions), traits, pictures=X is not None)
         return view
@@ -215,7 +217,7 @@ class LayerExplorer(SampleMapView):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        return self.known_column(proposal.value, RESERVED[1:])
+        return known_column(proposal.value, self.specimen, RESERVED[1:])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         if self._epochs is None:
@@ -252,6 +254,40 @@ class LayerExplorer(SampleMapView):
         """One larger picture of a sample, for the card under the pointer."""
         if self._specimen is not None:
             self.answer_picture(content, self._specimen.samples)
+
+    def evolution(self, **traits: Any) -> EvolutionExplorer:
+        """The same samples and layer over all epochs, or layers, with the path of each sample.
+
+        Its maps lie in coordinates that can be compared, as those of ``epoch`` here, made one by one, do not.
+        Selections of the two views follow each other.
+
+        Parameters
+        ----------
+        **traits
+            Of :class:`~nbviz.EvolutionExplorer`, for example ``over="layers"`` or ``strength=0.01``.
+            ``layer``, ``n_samples``, ``reduce``, ``k``, ``seed`` and ``colour_by`` are as here unless given.
+
+        Raises
+        ------
+        ValueError
+            If the view has no model, or its layer is a function of the samples.
+        """
+        if not isinstance(self._specimen, ModelSpecimen):
+            raise ValueError(
+                "the view has no model: EvolutionExplorer.from_activations({epoch or layer: array, ...}, y)"
+            )
+        network = self._specimen.network
+        names = [layer.name for layer in network.layers(self._specimen.samples)]
+        layer = traits.get("layer", self.layer)
+        if layer not in names:
+            raise unknown_name("layer of the model", layer, names)
+        columns = self.specimen["columns"]
+        same = {name: getattr(self, name) for name in ("layer", "reduce", "k", "seed", "selection")}
+        same["n_samples"] = min(self.n_samples or MOST_PATHS, MOST_PATHS, len(self._specimen.samples))
+        same["colour_by"] = self.colour_by if self.colour_by in columns else next(iter(columns), "")
+        view = EvolutionExplorer(network, self._specimen.samples, **{**same, **traits})
+        t.link((self, "selection"), (view, "selection"))
+        return view
 
     # What a script reads. Each waits for the request that was asked for last.
 

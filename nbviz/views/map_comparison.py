@@ -18,7 +18,6 @@ from nbviz.core.errors import UnknownName, unknown_name
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.recording import class_labels, spread
-from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
@@ -38,9 +37,9 @@ from nbviz.views.map_comparison_sides import (
     side_names,
     titles_of,
 )
-from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import SampleMapView, samples_of
+from nbviz.views.parts.sample_map import SampleMapView, samples_of, samples_of_arrays
 from nbviz.views.parts.traits import Indices
 
 PRESERVATION = "preservation"
@@ -192,8 +191,7 @@ class MapComparison(SampleMapView):
                 "there is one map, and nothing to compare it with: give right=..., or two layers or more, "
                 "from_activations({'fc1': A, 'fc2': B})"
             )
-        inputs = next(iter(given[0].values())) if X is None else X
-        samples = Samples.of(inputs, y, metadata=metadata, class_names=class_names)
+        samples = samples_of_arrays(given[0], X, y, metadata=metadata, class_names=class_names)
         answers = (predictions, predictions if right is None else right_predictions)
         if right is None:
             traits = {"layer": next(iter(given[0])), "right_layer": list(given[0])[-1], **traits}
@@ -262,7 +260,7 @@ class MapComparison(SampleMapView):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        return self.known_column(proposal.value, ["prediction", PRESERVATION])
+        return known_column(proposal.value, self.specimen, ["prediction", PRESERVATION])
 
     def compute(self, params: SimpleNamespace) -> Steps:
         sides = self._sides

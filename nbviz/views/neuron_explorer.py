@@ -5,21 +5,19 @@ The other half is js/src/views/neuron_explorer.ts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps, result_of
 from nbviz.core.kept import Kept
+from nbviz.core.layers import Layer
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, class_labels, spread
-from nbviz.core.samples import Samples
-from nbviz.core.specimen import ModelSpecimen
+from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neuron_projection import NeuronProjection, neuron_projection_steps
 from nbviz.methods.not_finite import samples_named
@@ -31,46 +29,18 @@ from nbviz.methods.unit_activity import (
     unit_activity,
 )
 from nbviz.views.base import View
-from nbviz.views.parts.columns import columns_of, row_names
+from nbviz.views.neuron_explorer_frame import NeuronPicture, encode_neurons
+from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.points import packed_sprite, quantise
-from nbviz.views.parts.sample_map import known_rows, samples_of
+from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.sample_map import (
+    arrays_by_layer,
+    known_rows,
+    samples_of,
+    samples_of_arrays,
+)
 from nbviz.views.parts.sized_view import usual_k, usual_perplexity
 from nbviz.views.parts.traits import Indices
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class NeuronPicture(Brief):
-    """One picture of the view.
-
-    Attributes
-    ----------
-    rows : (n,) int array
-        The samples shown.
-    samples : Embedding
-        Map of the samples.
-    units : NeuronProjection
-        Map of the units.
-    activations : (n, units) float32 array
-    unit_values : (units,) float array
-        What colours the units: see ``unit_title``.
-    unit_title, sample_title : str
-        What the colours mean, in words.
-    sample_values : (n,) float array or None
-        Mean activation of the selected units, standardised; None without selected units.
-    discriminative : Discriminative or None
-        Which class each unit tells from the rest, if that is asked for.
-    """
-
-    rows: np.ndarray
-    samples: Embedding
-    units: NeuronProjection
-    activations: np.ndarray
-    unit_values: np.ndarray
-    unit_title: str
-    sample_values: np.ndarray | None
-    sample_title: str
-    discriminative: Discriminative | None
 
 
 class NeuronExplorer(View):
@@ -112,6 +82,9 @@ class NeuronExplorer(View):
     colour_units = t.Enum(["activity", "class"], "activity").tag(sync=True, parameter=True)
     """Units by their activity on the selected samples, or by the class they tell best from the rest."""
 
+    colour_by = t.Unicode("").tag(sync=True)
+    """``"label"`` or a metadata column, for the samples while no units are selected; ``""`` for none."""
+
     n_samples = t.Int(1000, min=0).tag(sync=True, parameter=True)
     """How many samples are shown, evenly spread over all; 0 for all."""
 
@@ -142,10 +115,57 @@ class NeuronExplorer(View):
         layers = [layer for layer in specimen.layers() if layer.module and layer.shape]
         if not layers:
             raise ValueError("the model has no layer with units (vectors, feature maps or states of steps)")
-        self._recorded: ModelSpecimen | None = specimen
+        self._begin(specimen, layers, traits)
+
+    @classmethod
+    def from_activations(
+        cls,
+        activations: Any,
+        y: Any = None,
+        *,
+        X: Any = None,
+        metadata: Any = None,
+        class_names: Any = None,
+        **traits: Any,
+    ) -> NeuronExplorer:
+        """A view of activations that were computed elsewhere.
+
+        Parameters
+        ----------
+        activations : mapping of str to (n, units, ...) array, or one array
+            By layer name. Further axes are the places of a unit (pixels, steps); see ``reduce``. One array
+            is called ``"activations"``.
+        y : (n,) sequence, optional
+            Labels.
+        X : optional
+            The samples themselves, for pictures and names.
+        metadata : mapping of str to (n,) sequence, or DataFrame, optional
+            Further columns to colour by.
+        class_names : sequence of str, or mapping of int to str, optional
+            Names of the integer classes.
+
+        Raises
+        ------
+        ValueError
+            If there are no activations, or lengths differ.
+        TypeError
+            If the activations are not real numbers, or a keyword is unknown.
+        """
+        arrays = arrays_by_layer(activations)
+        samples = samples_of_arrays(arrays, X, y, metadata=metadata, class_names=class_names)
+        specimen = ArraySpecimen(arrays, samples)
+        view = cls.__new__(cls)
+        view._begin(specimen, specimen.layers(), traits, pictures=X is not None)
+        return view
+
+    def _begin(
+        self, specimen: Specimen, layers: list[Layer], traits: dict[str, Any], pictures: bool = True
+    ) -> None:
+        samples = specimen.samples
+        self._specimen: Specimen | None = specimen
         self._kept = Kept()
         self._cache = NeighbourCache()
-        self._has_sent_sprite = False
+        self._sprite_is_due = pictures
         names = [layer.name for layer in layers]
         wanted = traits.get("layer") or specimen.default_layer()
         if wanted not in names:
@@ -154,14 +174,15 @@ class NeuronExplorer(View):
         if layers[names.index(wanted)].has_steps:
             traits.setdefault("reduce", "mean")
         traits.setdefault("n_samples", min(1000, len(samples)))
+        columns = columns_of(samples, specimen.class_names)
         super().__init__(
-            **traits,
+            **{"colour_by": next(iter(columns), ""), **traits},
             specimen={
                 "n": len(samples),
                 "layers": names,
                 "maps": [layer.name for layer in layers if len(layer.shape) > 1],
-                "columns": columns_of(samples, specimen.class_names),
-                "names": row_names(samples, network),
+                "columns": columns,
+                "names": row_names(samples, self.shown_network()),
                 "classes": class_labels(samples) is not None,
             },
         )
@@ -177,6 +198,10 @@ class NeuronExplorer(View):
     def _check_selection(self, proposal: Any) -> np.ndarray:
         return known_rows(proposal.value, self.specimen.get("n"))
 
+    @t.validate("colour_by")
+    def _check_colour(self, proposal: Any) -> str:
+        return proposal.value and known_column(proposal.value, self.specimen)
+
     @t.observe("layer")
     def _forget(self, _change: Any) -> None:
         """Units of one layer are not those of another."""
@@ -184,7 +209,7 @@ class NeuronExplorer(View):
             self.units = []
 
     def compute(self, params: SimpleNamespace) -> Steps:
-        specimen = self._recorded
+        specimen = self._specimen
         if specimen is None:
             raise RuntimeError("the view is closed")
         samples = specimen.samples
@@ -194,9 +219,11 @@ class NeuronExplorer(View):
         array = recording.activations
         labels = class_labels(samples)
         shown = None if labels is None else labels[rows]
-        if not self._has_sent_sprite:
-            self._send_sprite(samples)
-        what = (params.layer, reduce, rows.tobytes(), specimen.network.version)
+        if self._sprite_is_due:
+            self._sprite_is_due = False
+            self.publish(thumbnails=packed_sprite(samples))
+        network = self.shown_network()
+        what = (params.layer, reduce, rows.tobytes(), None if network is None else network.version)
         perplexity = usual_perplexity(len(rows))
         options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
         points = project_steps(array, shown, k=usual_k(len(rows)), cache=self._cache, **options)
@@ -250,45 +277,8 @@ class NeuronExplorer(View):
         words = f"mean activation of {len(params.units)} selected units (standard deviations)"
         return NeuronPicture(rows, samples, units, array, values, title, active, words, told)
 
-    def _send_sprite(self, samples: Samples) -> None:
-        self._has_sent_sprite = True
-        self.publish(thumbnails=packed_sprite(samples))
-
     def encode(self, value: NeuronPicture) -> Frame:
-        samples, sample_extent = quantise(value.samples.positions)
-        units, unit_extent = quantise(value.units.positions)
-        told = value.discriminative
-        meta: dict[str, Any] = {
-            "layer": self.layer,
-            "sampleExtent": sample_extent,
-            "unitExtent": unit_extent,
-            "hit": value.samples.neighbourhood_hit,
-            "kl": value.samples.kl_divergence,
-            "dead": len(value.units.dead),
-            "unitCount": value.activations.shape[1],
-            "method": value.units.method,
-            "stress": value.units.stress_1,
-            "unitTitle": value.unit_title,
-            "isSigned": value.unit_title.startswith("difference"),
-            "sampleTitle": value.sample_title if value.sample_values is not None else "",
-            "classes": None if told is None else [str(name) for name in told.classes],
-            "notes": [*value.units.notes],
-        }
-        arrays = [
-            samples,
-            value.rows.astype(np.int32),
-            units,
-            value.units.units.astype(np.int32),
-            value.unit_values[value.units.units].astype(np.float32),
-            np.zeros(0, np.float32)
-            if value.sample_values is None
-            else value.sample_values.astype(np.float32),
-        ]
-        if told is not None:
-            shown = value.units.units
-            best = np.searchsorted(told.classes, told.best[shown])
-            arrays += [best.astype(np.int32), told.saturation[shown].astype(np.float32)]
-        return Frame(meta, arrays)
+        return encode_neurons(value, self.layer)
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -318,7 +308,7 @@ class NeuronExplorer(View):
         return self.latest().discriminative
 
     def shown_network(self) -> Network | None:
-        return None if self._recorded is None else self._recorded.network
+        return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
 
     def summary(self) -> str:
         """The state in plain words."""
@@ -335,7 +325,7 @@ class NeuronExplorer(View):
         return text
 
     def release(self) -> None:
-        self._recorded = None
+        self._specimen = None
         self._kept = Kept()
         self._cache = NeighbourCache()
         self.specimen = self.thumbnails = {}

@@ -15,7 +15,6 @@ import traitlets as t
 from nbviz.core.errors import ModelError
 from nbviz.core.events import Preview, Steps
 from nbviz.core.network import Network
-from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.decision_regions import DecisionRegions
 from nbviz.methods.layer_map import layer_map_steps
@@ -30,7 +29,12 @@ from nbviz.views.outlier_explorer_frames import class_columns, frame_of
 from nbviz.views.parts.columns import row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.resumable import Resumable
-from nbviz.views.parts.sample_map import SampleMapView, arrays_by_layer, samples_of
+from nbviz.views.parts.sample_map import (
+    SampleMapView,
+    arrays_by_layer,
+    samples_of,
+    samples_of_arrays,
+)
 from nbviz.views.parts.sized_view import usual_k
 from nbviz.views.parts.traits import Indices
 
@@ -151,8 +155,7 @@ class OutlierExplorer(SampleMapView):
             If the activations are not real numbers, or a keyword is unknown.
         """
         arrays = arrays_by_layer(activations)
-        inputs = next(iter(arrays.values())) if X is None else X
-        samples = Samples.of(inputs, y, class_names=class_names)
+        samples = samples_of_arrays(arrays, X, y, class_names=class_names)
         view = cls.__new__(cls)
         specimen = ArraySpecimen(arrays, samples, predictions)
         view._begin(specimen, traits, *given_losses(specimen, predictions, losses), pictures=X is not None)

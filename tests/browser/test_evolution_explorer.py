@@ -80,7 +80,7 @@ def test_trails_are_drawn_bundled_and_only_for_the_selection(evolution):
 
 
 def test_lasso_selects_and_lambda_answers(evolution):
-    evolution.page.get_by_role("checkbox", name="Lasso").check()
+    evolution.page.get_by_role("button", name="Lasso").click()
     box = evolution.page.locator(".nbviz-scatter-front").bounding_box()
     mouse = evolution.page.mouse
     x, y, w, h = box["x"], box["y"], box["width"], box["height"]
@@ -94,6 +94,43 @@ def test_lasso_selects_and_lambda_answers(evolution):
     evolution.slide(evolution.page.get_by_role("slider", name="λ"), -1)  # a slider of logarithms
     evolution.expect_kernel("view.strength > 0.3 and view.status == 'done'", timeout=60)
     assert evolution.kernel("view.frame['generation']") != generation
+
+
+def test_a_class_of_the_legend_is_selected_and_its_trails_are_drawn(evolution):
+    all_of_them = trails(evolution)
+    side = evolution.page.locator(".nbviz-side")
+    side.get_by_title("7", exact=True).click()
+    evolution.expect_kernel("set(digits.labels[view.selection]) == {7}")
+    assert evolution.kernel("len(view.selection)") == evolution.kernel("int((digits.labels == 7).sum())")
+    evolution.page.wait_for_timeout(400)
+    assert trails(evolution) != all_of_them
+    evolution.page.wait_for_selector(".nbviz-below .nbviz-strip")
+    side.get_by_title("1", exact=True).click(modifiers=["Shift"])
+    evolution.expect_kernel("set(digits.labels[view.selection]) == {1, 7}")
+
+
+def test_another_column_colours_and_bundles(notebook, shoot):
+    cells = [
+        OPEN[0] + "\nhalf = {'half': ['left', 'right'] * 75, 'ink': digits.inputs.mean((1, 2))}",
+        "samples = nbviz.Samples(digits.inputs, digits.labels, metadata=half)",
+        "view = nbviz.EvolutionExplorer(net, samples, iterations=60, height=340)\nview",
+    ]
+    page = notebook(cells, size=(1150, 1000))
+    page.page.wait_for_selector(".nbviz-evolution[data-status=done] .nbviz-stage[data-frames]")
+    page.page.wait_for_timeout(400)
+    shown, paths = points(page), trails(page)
+    colour = page.page.get_by_role("combobox", name="Colour")
+    colour.select_option("half")
+    page.expect_kernel("view.colour_by == 'half' and view.status == 'done'")
+    page.page.wait_for_timeout(400)
+    assert points(page) != shown
+    assert trails(page) != paths
+    assert "right" in page.page.locator(".nbviz-side").inner_text()
+    colour.select_option("ink")
+    page.expect_kernel("view.colour_by == 'ink' and view.status == 'done'")
+    page.page.wait_for_selector(".nbviz-side .nbviz-colourbar")
+    shoot(page.page, "evolution-numbers")
+    assert page.widget_errors() == []
 
 
 def test_dark_theme_narrow_page_and_no_errors(evolution, shoot):

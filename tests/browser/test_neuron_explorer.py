@@ -32,7 +32,7 @@ def lasso(page, which):
 
 
 def test_samples_colour_units_and_units_colour_samples(neurons):
-    neurons.page.get_by_role("checkbox", name="Lasso").check()
+    neurons.page.get_by_role("button", name="Lasso").click()
     units = points(neurons, 1)
     lasso(neurons, 0)
     neurons.expect_kernel("0 < len(view.selection) < 150 and view.status == 'done'")
@@ -48,6 +48,20 @@ def test_samples_colour_units_and_units_colour_samples(neurons):
     neurons.expect_kernel("len(view.units) == 0")
     neurons.page.get_by_role("button", name="Clear samples").click()
     neurons.expect_kernel("len(view.selection) == 0")
+
+
+def test_a_class_of_the_legend_is_selected(neurons, shoot):
+    units = points(neurons, 1)
+    key = neurons.page.locator(".nbviz-neurons-key").first
+    key.get_by_title("4", exact=True).click()
+    neurons.expect_kernel("set(digits.labels[view.selection]) == {4} and view.status == 'done'")
+    neurons.page.wait_for_timeout(400)
+    assert points(neurons, 1) != units
+    strip = neurons.page.locator(".nbviz-below .nbviz-strip")
+    strip.wait_for()
+    shoot(neurons.page, "neurons-class")
+    strip.get_by_role("button").first.click()
+    neurons.expect_kernel("len(view.selection) == 1")
 
 
 def test_classes_layers_keys_and_themes(neurons, shoot):
@@ -67,7 +81,12 @@ def test_classes_layers_keys_and_themes(neurons, shoot):
     neurons.page.wait_for_selector(".nbviz-neurons[data-theme=dark]")
     neurons.page.wait_for_timeout(400)
     shoot(neurons.page, "neurons-dark")
-    neurons.page.set_viewport_size({"width": 480, "height": 1000})
+    neurons.page.set_viewport_size({"width": 480, "height": 1300})
     neurons.page.wait_for_timeout(400)
     shoot(neurons.page, "neurons-narrow")
+    for which in (0, 1):
+        plot = neurons.page.locator(".nbviz-scatter").nth(which).bounding_box()
+        key = neurons.page.locator(".nbviz-neurons-key").nth(which).bounding_box()
+        assert plot["height"] >= 250
+        assert plot["y"] + plot["height"] <= key["y"]
     assert neurons.widget_errors() == []

@@ -7,8 +7,10 @@ import traitlets as t
 from torch import nn
 
 import nbviz
+from nbviz.core.capture import capture
 from nbviz.methods.epoch_activations import checkpoint_activations
 from nbviz.methods.evolution import evolution
+from nbviz.methods.trails import trails
 from nbviz.views.evolution_explorer import EvolutionExplorer
 
 QUICK = {"iterations": 40, "n_samples": 60, "executor": "inline", "seed": 0}
@@ -182,6 +184,82 @@ def test_only_frames_that_there_are_can_be_shown(show, mlp):
     assert view.frame_shown == min(layers, frames) - 1
     with pytest.raises(t.TraitError, match="frames"):
         show(frame_shown=77)
+
+
+def test_activations_computed_elsewhere(show, mlp, some):
+    view = show(k=6)
+    frames = checkpoint_activations(mlp, some, view.layer, n_samples=0)
+    outputs = {e: capture(mlp.at_epoch(e), some, ["output"])["output"] for e in mlp.checkpoints}
+    arrays = dict(zip(frames.names, frames.activations, strict=True))
+    shuffled = {epoch: arrays[epoch] for epoch in reversed(frames.names)}
+    given = EvolutionExplorer.from_activations(
+        shuffled, some.labels, X=some.inputs, predictions=outputs, **QUICK, k=6
+    )
+    np.testing.assert_array_equal(given.evolution.positions, view.evolution.positions)
+    np.testing.assert_array_equal(given.accuracy, view.accuracy)
+    assert given.evolution.names == view.evolution.names
+    assert given.thumbnails
+    assert f"{len(arrays)} epochs, 60 samples" in given.summary()
+    with pytest.raises(t.TraitError, match="one layer"):
+        given.over = "layers"
+    given.close()
+
+
+def test_activations_by_layer_without_labels_or_predictions():
+    rng = np.random.default_rng(0)
+    layers = {"conv": rng.normal(size=(40, 3, 5, 5)), "fc": rng.normal(size=(40, 7))}
+    view = EvolutionExplorer.from_activations(layers, iterations=30, executor="inline", reduce="mean")
+    assert view.over == "layers"
+    assert view.evolution.names == ("conv", "fc")
+    assert view.latest().frames.activations[0].shape == (40, 3)
+    assert view.accuracy is None
+    assert view.neighbourhood_hit is None
+    assert not any("accuracy" in note for note in view.notes)
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("activations", "options", "message"),
+    [
+        ({0: np.ones((9, 2))}, {}, "two epochs or more"),
+        (np.ones((9, 2)), {}, "two epochs or more"),
+        ({0: np.ones((9, 2)), 1: np.ones((8, 2))}, {}, "9 samples"),
+        ({0: np.ones((9, 2)), 1: np.ones((9, 2))}, {"predictions": {0: np.zeros(9)}}, "same keys"),
+    ],
+)
+def test_bad_activations(activations, options, message):
+    with pytest.raises(ValueError, match=message):
+        EvolutionExplorer.from_activations(activations, **options)
+
+
+def test_predictions_of_other_classes_have_no_accuracy():
+    rng = np.random.default_rng(0)
+    arrays = {0: rng.normal(size=(30, 4)), 1: rng.normal(size=(30, 4))}
+    view = EvolutionExplorer.from_activations(
+        arrays, np.arange(30) % 2, predictions=np.full(30, 7), iterations=20, executor="inline"
+    )
+    assert view.accuracy is None
+    assert any("no class in common" in note for note in view.notes)
+    view.close()
+
+
+def test_trails_of_the_same_class_of_the_chosen_column_are_drawn_together(mlp):
+    some = nbviz.zoo.load_mnist(60)
+    halves = nbviz.Samples(some.inputs, some.labels, metadata={"half": ["left", "right"] * 30})
+    view = EvolutionExplorer(mlp, halves, **QUICK)
+    assert view.colour_by == "label"
+    maps, by_digit = view.evolution, view.trails
+    np.testing.assert_array_equal(by_digit, trails(maps.positions, some.labels, strength=1.0))
+    view.colour_by = "half"
+    assert view.evolution is maps
+    np.testing.assert_array_equal(view.trails, trails(maps.positions, np.arange(60) % 2, strength=1.0))
+    view.colour_by = ""
+    np.testing.assert_array_equal(view.trails, trails(maps.positions, None, strength=1.0))
+    with pytest.raises(t.TraitError, match="half"):
+        view.colour_by = "halve"
+    with pytest.raises(t.TraitError, match="60 samples"):
+        view.selection = [60]
+    view.close()
 
 
 def test_summary_in_words(show):

@@ -197,3 +197,41 @@ def test_a_function_whose_width_depends_on_the_batch_is_told_so(cnn):
     specimen = FunctionSpecimen(cnn, samples, square)
     with pytest.raises(ModelError, match="as many for every batch"):
         list(specimen.record_steps("a", "flatten", np.arange(BATCH + 5)))
+
+
+def test_all_epochs_with_the_paths_of_the_samples():
+    net, digits = nbviz.zoo.load("mnist-mlp"), nbviz.zoo.load_mnist(90)
+    view = nbviz.LayerExplorer(net, digits, layer="fc1", k=4, iterations=30, executor="inline", selection=[3])
+    paths = view.evolution(iterations=40, executor="inline")
+    assert paths.evolution.names == tuple(str(epoch) for epoch in sorted(net.checkpoints))
+    assert (paths.layer, paths.k, paths.n_samples) == ("fc1", 4, 90)
+    assert paths.trails.shape[0] == 90
+    assert paths.selection.tolist() == [3]
+    paths.selection = [5, 7]
+    assert view.selection.tolist() == [5, 7]
+    view.selection = [8]
+    assert paths.selection.tolist() == [8]
+    view.close()
+    assert paths.evolution.positions.shape[1] == 90  # it stands by itself
+    paths.close()
+
+
+def test_there_are_no_paths_without_a_model():
+    rng = np.random.default_rng(0)
+    view = nbviz.LayerExplorer.from_activations(rng.normal(size=(30, 4)), iterations=30, executor="inline")
+    with pytest.raises(ValueError, match=r"EvolutionExplorer\.from_activations"):
+        view.evolution()
+    view.close()
+    net, digits = nbviz.zoo.load("mnist-mlp"), nbviz.zoo.load_mnist(30)
+    view = nbviz.LayerExplorer(
+        net,
+        digits,
+        layers={"raw": lambda batch: np.reshape(batch, (len(batch), -1))},
+        layer="raw",
+        iterations=30,
+        executor="inline",
+    )
+    with pytest.raises(ValueError, match="layer of the model"):
+        view.evolution()
+    assert view.evolution(layer="fc1", over="epochs", executor="inline", iterations=30).layer == "fc1"
+    view.close()

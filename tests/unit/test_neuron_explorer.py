@@ -113,6 +113,35 @@ def test_no_more_samples_are_asked_for_than_there_are(show, some):
     assert show(n_samples=40).n_samples == 40
 
 
+def test_activations_computed_elsewhere(show, cnn, some):
+    view = show(layer="conv2")
+    maps = capture(cnn, some, ["conv2", "fc1"])
+    arrays = {"conv2": maps["conv2"].reshape(100, 48, 14, 14), "fc1": maps["fc1"]}
+    given = NeuronExplorer.from_activations(arrays, some.labels, X=some.inputs, layer="conv2", **QUICK)
+    np.testing.assert_allclose(given.activations, view.activations, atol=1e-6)
+    np.testing.assert_allclose(given.projection.positions, view.projection.positions, atol=1e-5)
+    assert given.thumbnails
+    given.layer = "fc1"
+    assert given.activations.shape == maps["fc1"].shape
+    given.close()
+    alone = NeuronExplorer.from_activations(maps["fc1"], **QUICK)
+    assert alone.layer == "activations"
+    assert not alone.thumbnails
+    alone.close()
+    with pytest.raises(ValueError, match="100 samples"):
+        NeuronExplorer.from_activations(maps["fc1"][:90], some.labels, X=some.inputs)
+
+
+def test_the_column_that_colours_the_samples(cnn, some):
+    column = {"half": ["left", "right"] * 50}
+    view = NeuronExplorer(cnn, nbviz.Samples(some.inputs, some.labels, metadata=column), **QUICK)
+    assert view.colour_by == "label"
+    view.colour_by = "half"
+    with pytest.raises(t.TraitError, match="half"):
+        view.colour_by = "halve"
+    view.close()
+
+
 def test_bad_input(show, cnn, some):
     with pytest.raises(TypeError, match="samples X are missing"):
         NeuronExplorer(cnn)

@@ -83,9 +83,9 @@ export class Scatter {
     this.stage.draw();
   }
 
-  /** One packed colour per point, and optionally a shape (see `classPalette`). */
-  setColours(colours: Uint32Array, shapes: Uint8Array | null = null): void {
-    this.stage.points.colours = colours;
+  /** One packed colour per point, null for the same in all, and optionally a shape (see `classPalette`). */
+  setColours(colours: Uint32Array | null, shapes: Uint8Array | null = null): void {
+    this.stage.points.colours = colours ?? plainColours(this.count, this.stage.ink.dark);
     this.stage.points.shapes = shapes?.some((shape) => shape > 0) ? shapes : null;
     this.stage.draw();
   }

@@ -2,7 +2,7 @@
 // The other half is nbviz/views/evolution_explorer.py.
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
-import { toCss } from "../parts/colours";
+import { ColumnLegend } from "../parts/column_legend";
 import {
   type Coloured,
   type Column,
@@ -12,9 +12,12 @@ import {
   valueLines,
 } from "../parts/columns";
 import { Curves, curveColours, curvesCss } from "../parts/curves";
-import { Legend, legendCss } from "../parts/legend";
+import { legendCss } from "../parts/legend";
+import { createMapPlot, NO_AXES } from "../parts/map_plot";
+import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
-import { combine, type How, packRows, readRows } from "../parts/selection";
+import { plainColours } from "../parts/scatter_draw";
+import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
@@ -40,6 +43,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let paths: Paths | null = null;
   let columns: Record<string, Column> = {};
   let coloured: Coloured | null = null;
+  let colours: Uint32Array = new Uint32Array(0);
   let sprite: Sprite | null = null;
   let hovered: number | null = null;
   let lasso = false;
@@ -66,7 +70,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const shell = createShell(model, el, signal, {
     label: "Evolution of the activations",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), meta, (name) => (name === "lasso" ? lasso : get(name))),
+    controls: () =>
+      controlsOf(specimen(), meta, Object.keys(columns), (name) => (name === "lasso" ? lasso : get(name))),
     facts: () => factsOf(meta, Math.round(at)),
     onFrame: show,
     onTheme: (theme) => {
@@ -86,10 +91,12 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const card = document.createElement("div");
   const charts = document.createElement("div");
   charts.className = "nbviz-evolution-charts";
-  shell.below.append(player, charts);
+  const strip = document.createElement("div");
+  shell.below.append(player, charts, strip);
   root.append(card);
 
-  const scatter = createScatter(stage, {
+  const { plot, axes } = createMapPlot(root, stage);
+  const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations at one frame",
     describe: (point) => describe(point).join(", "),
@@ -99,7 +106,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       scatter.setLines(lines);
       drawCard();
     },
-    onSelect: (points, how) => select(points, how),
+    onSelect: (points, how) =>
+      select(
+        Int32Array.from(points, (point) => rows[point]),
+        how,
+      ),
     onTool: (tool) => {
       lasso = tool === "lasso";
       shell.refresh();
@@ -108,14 +119,17 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   scatter.setTheme(shell.theme());
 
   function describe(point: number): string[] {
-    const row = rows[point];
+    return describeRow(rows[point]);
+  }
+
+  function describeRow(row: number): string[] {
     return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
   function show(frame: Frame): void {
     meta = frame.meta as EvolutionMeta;
     const [positions, shownRows, trails] = frame.arrays;
-    const sameRows = rows.length === shownRows.length;
+    const isOther = !sameRows(shownRows as Int32Array, rows);
     rows = shownRows as Int32Array;
     frames = dequantise(positions as Uint16Array, meta.extent);
     paths = trails
@@ -123,8 +137,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       : null;
     at = Math.min(at, meta.names.length - 1);
     place();
-    if (!sameRows || !coloured) recolour();
-    scatter.setSelection(pointsOf(model.get("selection")));
+    if (isOther) recolour();
+    showSelection();
+    axes.textContent = NO_AXES;
     stage.dataset.frames = String(meta.names.length);
     draw();
   }
@@ -135,13 +150,26 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     return Int32Array.from([...rows.keys()].filter((point) => wanted.has(rows[point])));
   }
 
-  function select(points: Int32Array, how: How): void {
-    const chosen = Int32Array.from(points, (point) => rows[point]);
-    const before = Int32Array.from(pointsOf(model.get("selection")), (point) => rows[point]);
-    const next = combine(before, chosen, how);
+  function select(chosen: Int32Array, how: How): void {
+    const next = combine(readRows(model.get("selection")), chosen, how);
     shell.channel.assign({ selection: packRows(next) });
-    scatter.setSelection(pointsOf(next));
+    showSelection();
+  }
+
+  function showSelection(): void {
+    const selection = readRows(model.get("selection"));
+    scatter.setSelection(pointsOf(selection));
     scatter.setLines(lines);
+    const props = {
+      selection,
+      columns,
+      name: model.get("colour_by"),
+      dark: shell.theme().dark,
+      sprite,
+      describe: describeRow,
+      onPick: (row: number) => select(Int32Array.of(row), "replace"),
+    };
+    renderNode(selection.length ? h(SampleStrip, props) : null, strip);
   }
 
   function setLasso(on: boolean): void {
@@ -152,19 +180,26 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   function recolour(): void {
     columns = readColumns(model.get("specimen")?.columns);
-    const first = Object.values(columns)[0];
-    if (!first || !rows.length) return;
-    coloured = colourColumn(first, rows, shell.theme().dark);
-    scatter.setColours(coloured.colours, coloured.shapes);
+    if (!rows.length) return;
+    const name = model.get("colour_by");
+    const column = columns[name];
+    coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
+    colours = coloured?.colours ?? plainColours(rows.length, shell.theme().dark);
+    scatter.setColours(colours, coloured?.shapes);
+    const onSelect = (chosen: Int32Array, add: boolean) => select(chosen, add ? "add" : "replace");
+    shell.renderSide(
+      h(ColumnLegend, { what: "colour", name, column, coloured, rows, shapes: true, onSelect }),
+    );
+    showSelection();
     draw();
   }
 
   function lines(context: CanvasRenderingContext2D, view: Parameters<typeof drawPaths>[1]): void {
-    if (!paths || !coloured || !model.get("show_trails")) return;
+    if (!paths || !model.get("show_trails")) return;
     const chosen = [...pointsOf(model.get("selection"))];
     const which = chosen.length ? chosen : [...rows.keys()];
-    drawPaths(context, view, paths, coloured.colours, which);
-    if (hovered !== null) drawPaths(context, view, paths, coloured.colours, [hovered]);
+    drawPaths(context, view, paths, colours, which);
+    if (hovered !== null) drawPaths(context, view, paths, colours, [hovered]);
   }
 
   function place(): void {
@@ -243,14 +278,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       player,
     );
     renderNode(chartsOf(meta, what), charts);
-    const first = Object.entries(columns)[0];
-    if (first && coloured && first[1].kind === "classes") {
-      const { names } = first[1];
-      const colours = [...(coloured.palette?.colours ?? [])].map(toCss);
-      shell.renderSide(
-        h(Legend, { label: first[0], entries: names.map((name, i) => ({ name, colour: colours[i] })) }),
-      );
-    }
   }
 
   function chartsOf(shown: EvolutionMeta, what: string) {
@@ -283,25 +310,23 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     const read = readSprite(model.get("thumbnails"), specimen().n, signal);
     if (!read) return;
     sprite = read;
+    showSelection();
   };
   const onFrameShown = () => {
     const value = Number(model.get("frame_shown"));
     if (!playing && value !== at) setFrame(Math.min(value, (meta?.names.length ?? 1) - 1), false);
   };
-  const onSelection = () => {
-    scatter.setSelection(pointsOf(model.get("selection")));
-    scatter.setLines(lines);
-  };
   onChange(model, signal, {
     thumbnails: onSprite,
     frame_shown: onFrameShown,
-    selection: onSelection,
+    selection: showSelection,
+    colour_by: recolour,
     show_trails: draw,
     specimen: recolour,
   });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(playing);
-    for (const host of [player, charts, card]) renderNode(null, host);
+    for (const host of [player, charts, strip, card]) renderNode(null, host);
   });
   onSprite();
 }

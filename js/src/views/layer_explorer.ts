@@ -13,6 +13,7 @@ import {
   sampleName,
 } from "../parts/columns";
 import { GlyphKey, legendCss } from "../parts/legend";
+import { axisText, createMapPlot } from "../parts/map_plot";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
@@ -20,15 +21,7 @@ import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
-import {
-  axisText,
-  controlsOf,
-  factsOf,
-  type LayerInfo,
-  LIMITS,
-  type MapMeta,
-  NOW,
-} from "./layer_explorer/controls";
+import { controlsOf, factsOf, type LayerInfo, LIMITS, type MapMeta, NOW } from "./layer_explorer/controls";
 import css from "./layer_explorer/style.css";
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
@@ -82,9 +75,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   root.classList.add("nbviz-explorer");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
-  const plot = document.createElement("div");
-  plot.className = "nbviz-explorer-plot";
-  stage.append(plot);
+  const { plot, axes } = createMapPlot(root, stage);
   const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations",
@@ -101,9 +92,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   scatter.setTheme(shell.theme());
-  const axes = document.createElement("div");
-  axes.className = "nbviz-axes";
-  stage.append(axes);
   const card = createCard({
     root,
     signal,
@@ -146,7 +134,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       recolour();
       showSelection();
     }
-    axes.textContent = axisText(meta);
+    axes.textContent = axisText(meta.variance);
     stage.dataset.generation = String(frame.generation);
     stage.dataset.kind = frame.kind;
     stage.dataset.layer = meta.layer;

@@ -14,8 +14,10 @@ import {
   unpack,
   VIRIDIS,
 } from "../parts/colours";
+import { ColumnLegend } from "../parts/column_legend";
 import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
+import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
@@ -24,6 +26,7 @@ import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thum
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
+  axesOfUnits,
   controlsOf,
   factsOf,
   LIMITS,
@@ -53,7 +56,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const shell = createShell(model, el, signal, {
     label: "Samples and units of a layer",
     limits: LIMITS,
-    controls: () => controlsOf(specimen(), (name) => (name === "lasso" ? lasso : shell.channel.get(name))),
+    controls: () =>
+      controlsOf(specimen(), Object.keys(columns), (name) =>
+        name === "lasso" ? lasso : shell.channel.get(name),
+      ),
     facts: () => factsOf(meta, rows.length),
     onFrame: show,
     onTheme: (theme) => {
@@ -72,6 +78,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           shell.refresh();
         },
       },
+      colour_by: {
+        get: () => model.get("colour_by"),
+        set: (value) => shell.channel.assign({ colour_by: value }),
+      },
       clear_samples: acts(() => shell.channel.set({ selection: packRows(new Int32Array(0)) })),
       clear_units: acts(() => shell.channel.set({ units: packRows(new Int32Array(0)) })),
     },
@@ -82,21 +92,19 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const card = document.createElement("div");
   root.append(card);
 
-  function panel(title: string): { map: HTMLElement; key: HTMLElement } {
+  function panel(): { title: HTMLElement; map: HTMLElement; key: HTMLElement } {
     const host = document.createElement("section");
-    const heading = document.createElement("h4");
+    const title = document.createElement("h4");
     const map = document.createElement("div");
     const key = document.createElement("div");
     host.className = "nbviz-neurons-panel";
     map.className = "nbviz-neurons-map";
     key.className = "nbviz-neurons-key";
-    heading.textContent = title;
-    host.append(heading, map, key);
+    host.append(title, map, key);
     stage.append(host);
-    return { map, key };
+    return { title, map, key };
   }
-  const samplePanel = panel("Samples: by their activations");
-  const unitPanel = panel("Units: by how alike they respond");
+  const [samplePanel, unitPanel] = [panel(), panel()];
 
   const left = createScatter(samplePanel.map, {
     signal,
@@ -116,7 +124,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   for (const map of [left, right]) map.setTheme(shell.theme());
 
   function choose(name: "selection" | "units", all: Int32Array, points: Int32Array, how: How): void {
-    const chosen = Int32Array.from(points, (point) => all[point]);
+    chooseRows(
+      name,
+      Int32Array.from(points, (point) => all[point]),
+      how,
+    );
+  }
+
+  function chooseRows(name: "selection" | "units", chosen: Int32Array, how: How): void {
     const next = combine(readRows(shell.channel.get(name)), chosen, how);
     shell.channel.set({ [name]: packRows(Int32Array.from(next).sort()) });
     mark();
@@ -131,11 +146,29 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       const chosen = new Set(readRows(shell.channel.get(name)));
       map.setSelection(Int32Array.from([...all.keys()].filter((point) => chosen.has(all[point]))));
     }
+    showStrip();
+  }
+
+  function showStrip(): void {
+    const selection = readRows(shell.channel.get("selection"));
+    const props = {
+      selection,
+      columns,
+      name: model.get("colour_by"),
+      dark: shell.theme().dark,
+      sprite,
+      describe: describeRow,
+      onPick: (row: number) => chooseRows("selection", Int32Array.of(row), "replace"),
+    };
+    shell.renderBelow(selection.length ? h(SampleStrip, props) : null);
+  }
+
+  function describeRow(row: number): string[] {
+    return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
   function describeSample(point: number): string[] {
-    const row = rows[point];
-    const lines = [sampleName(specimen().names, row), ...valueLines(columns, row)];
+    const lines = describeRow(rows[point]);
     if (meta?.sampleTitle) lines.push(`${meta.sampleTitle}: ${(arrays[5][point] ?? Number.NaN).toFixed(2)}`);
     return lines;
   }
@@ -159,6 +192,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     units = arrays[3] as Int32Array;
     left.setPositions(dequantise(arrays[0] as Uint16Array, meta.sampleExtent), { extent: meta.sampleExtent });
     right.setPositions(dequantise(arrays[2] as Uint16Array, meta.unitExtent), { extent: meta.unitExtent });
+    samplePanel.title.textContent = "Samples by their activations (t-SNE: axes have no unit)";
+    unitPanel.title.textContent = `Units by how alike they respond (${axesOfUnits(meta.method)})`;
     stage.dataset.units = String(units.length);
     recolour();
     mark();
@@ -174,24 +209,23 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   function colourSamples(shown: NeuronMeta, dark: boolean): void {
     const values = arrays[5] as Float32Array;
-    const first = Object.entries(columns)[0];
     if (shown.sampleTitle) {
       const domain = signedDomainOf(values);
       const ramp = divergingRamp(dark);
       left.setColours(colourValues(values, ramp, domain, missingColour(dark)));
       renderNode(h(ColourBar, { label: shown.sampleTitle, domain, ramp }), samplePanel.key);
-    } else if (first) {
-      const coloured = colourColumn(first[1], rows, dark);
-      left.setColours(coloured.colours, coloured.shapes);
-      const names = first[1].kind === "classes" ? first[1].names : [];
-      const colours = [...(coloured.palette?.colours ?? [])].map(toCss);
-      renderNode(
-        names.length
-          ? h(Legend, { label: first[0], entries: names.map((name, i) => ({ name, colour: colours[i] })) })
-          : null,
-        samplePanel.key,
-      );
-    } else renderNode(null, samplePanel.key);
+      return;
+    }
+    const name = model.get("colour_by");
+    const column = columns[name];
+    const coloured = column ? colourColumn(column, rows, dark) : null;
+    left.setColours(coloured?.colours ?? null, coloured?.shapes ?? null);
+    const onSelect = (chosen: Int32Array, add: boolean) =>
+      chooseRows("selection", chosen, add ? "add" : "replace");
+    renderNode(
+      h(ColumnLegend, { what: "colour", name, column, coloured, rows, shapes: true, onSelect }),
+      samplePanel.key,
+    );
   }
 
   function colourUnits(shown: NeuronMeta, dark: boolean): void {
@@ -223,12 +257,17 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     const read = readSprite(model.get("thumbnails"), specimen().n, signal);
     if (!read) return;
     sprite = read;
+    showStrip();
   };
   onChange(model, signal, {
     thumbnails: onSprite,
     selection: mark,
     units: mark,
     specimen: recolour,
+    colour_by: () => {
+      recolour();
+      showStrip();
+    },
   });
   signal.addEventListener("abort", () => {
     for (const host of [card, samplePanel.key, unitPanel.key]) renderNode(null, host);

@@ -5,11 +5,13 @@ The other half is js/src/parts/columns.ts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import traitlets as t
 
+from nbviz.core.errors import unknown_name
 from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
@@ -86,6 +88,19 @@ def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str,
         except ValueError as error:
             raise ValueError(f"metadata column {name!r}: {error}") from error
     return columns
+
+
+def known_column(name: str, specimen: Mapping[str, Any], further: Iterable[str] = ()) -> str:
+    """``name``, if it is one of the columns in ``specimen`` or one of ``further``; else a TraitError."""
+    columns = [*specimen.get("columns", {}), *further]
+    if specimen and name not in columns:
+        raise t.TraitError(str(unknown_name("column", name, columns)))
+    return name
+
+
+def class_codes(column: Mapping[str, Any]) -> np.ndarray | None:
+    """(n,) codes of a column of classes, :data:`MISSING` where there is none; None for numbers."""
+    return np.frombuffer(column["codes"], np.uint16) if column["kind"] == "classes" else None
 
 
 def prediction_columns(

@@ -6,13 +6,13 @@ its other traits itself. The functions serve views of another kind too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from nbviz.core.errors import ModelError, UnknownName, unknown_name
+from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.layers import Layer
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen
@@ -74,13 +74,6 @@ class SampleMapView(SizedView):
     def _check_selection(self, proposal: Any) -> np.ndarray:
         return known_rows(proposal.value, self.specimen.get("n"))
 
-    def known_column(self, name: str, further: Iterable[str]) -> str:
-        """``name``, if it is one of the columns that were sent or one of ``further``; else a TraitError."""
-        columns = [*self.specimen.get("columns", {}), *further]
-        if self.specimen and name not in columns:
-            raise t.TraitError(str(unknown_name("column", name, columns)))
-        return name
-
     def send_sprite(self, samples: Samples) -> None:
         """Send all thumbnails, once. They follow the first picture; it does not wait for them."""
         if self._sprite_is_due:
@@ -125,6 +118,14 @@ def arrays_by_layer(activations: Any) -> Mapping[str, Any]:
     if not arrays:
         raise ValueError("there are no activations: pass a mapping of layer name to array")
     return arrays
+
+
+def samples_of_arrays(
+    arrays: Mapping[str, Any], X: Any, y: Any, *, metadata: Any = None, class_names: Any = None
+) -> Samples:
+    """The samples of activations computed elsewhere; without ``X`` the first layer stands for them."""
+    inputs = next(iter(arrays.values())) if X is None else X
+    return Samples.of(inputs, y, metadata=metadata, class_names=class_names)
 
 
 def known_layers(specimen: Specimen) -> list[Layer]:

@@ -1,6 +1,6 @@
 // The controls of the evolution explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
-import { layerChoice, samplesNumber } from "../../parts/projection_controls";
+import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
 import { type Fact, percent } from "../../parts/status";
 
 export interface EvolutionMeta {
@@ -36,22 +36,26 @@ export const LIMITS =
 export function controlsOf(
   specimen: EvolutionSpecimen,
   meta: EvolutionMeta | null,
+  columns: string[],
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
   get: (name: string) => any,
 ): Control[] {
   const epochs = get("over") === "epochs";
   return present([
-    specimen.epochs.length > 1 && {
-      kind: "choice",
-      name: "over",
-      label: "Frames",
-      tip: "Epochs of the training of one layer, or the layers of the trained network, one after another",
-      options: options([
-        ["epochs", "epochs"],
-        ["layers", "layers"],
-      ]),
-    },
-    epochs && layerChoice(specimen.layers, "Whose activations are mapped at each epoch"),
+    specimen.epochs.length > 1 &&
+      specimen.layers.length > 1 && {
+        kind: "choice",
+        name: "over",
+        label: "Frames",
+        tip: "Epochs of the training of one layer, or the layers of the trained network, one after another",
+        options: options([
+          ["epochs", "epochs"],
+          ["layers", "layers"],
+        ]),
+      },
+    epochs &&
+      specimen.layers.length > 0 &&
+      layerChoice(specimen.layers, "Whose activations are mapped at each epoch"),
     {
       kind: "choice",
       name: "mode",
@@ -84,6 +88,7 @@ export function controlsOf(
       log: true,
     },
     samplesNumber(specimen.n),
+    columns.length > 1 && colourChoice(columns, "What the colours mean, and whose trails are drawn together"),
     {
       kind: "toggle",
       name: "show_trails",
@@ -99,7 +104,7 @@ export function controlsOf(
       max: 1,
       step: 0.05,
     },
-    { kind: "toggle", name: "lasso", label: "Lasso", tip: "Select samples by drawing around them (L)" },
+    lassoButton(get, "Select samples by drawing around them (L)"),
   ]);
 }
 

@@ -136,14 +136,6 @@ export function factsOf(meta: MapMeta, shown: number): Fact[] {
 }
 
 /** What the axes are, to be written at the edge of the picture. */
-export function axisText(meta: MapMeta): string {
-  if (meta.variance) {
-    const [x, y] = meta.variance.map((share) => `${(100 * share).toFixed(0)} %`);
-    return `→ 1st principal component (${x} of variance)   ↑ 2nd (${y})`;
-  }
-  return "t-SNE: axes have no unit, only who is near whom counts";
-}
-
 export const LIMITS =
   "t-SNE keeps near neighbours together. Distances between far clusters, their sizes and the axes mean nothing, " +
   "and another seed or perplexity gives another picture. A poor picture does not mean a poor classifier: compare " +

@@ -1,6 +1,6 @@
 // The controls of the neuron explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
-import { layerChoice, samplesNumber } from "../../parts/projection_controls";
+import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
 import { type Fact, percent } from "../../parts/status";
 
 export interface NeuronMeta {
@@ -38,6 +38,7 @@ export const LIMITS =
 
 export function controlsOf(
   specimen: NeuronSpecimen,
+  columns: string[],
   // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
   get: (name: string) => any,
 ): Control[] {
@@ -73,13 +74,14 @@ export function controlsOf(
         ["class", "class they tell"],
       ]),
     },
+    columns.length > 1 &&
+      colourChoice(
+        columns,
+        "What the colours of the samples mean while no units are selected",
+        "Colour samples by",
+      ),
     samplesNumber(specimen.n),
-    {
-      kind: "toggle",
-      name: "lasso",
-      label: "Lasso",
-      tip: "Select in either map by drawing around points (L)",
-    },
+    lassoButton(get, "Select in either map by drawing around points (L)"),
     (get("selection").byteLength ?? get("selection").length) > 0 && {
       kind: "button",
       name: "clear_samples",
@@ -93,6 +95,11 @@ export function controlsOf(
       tip: "Select no units",
     },
   ]);
+}
+
+/** What distances in the map of units stand for. */
+export function axesOfUnits(method: string): string {
+  return method === "mds" ? "MDS: distances stand for 1 − |r|" : "t-SNE of 1 − |r|: axes have no unit";
 }
 
 export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
