@@ -64,7 +64,7 @@ def ours(points: np.ndarray, labels: np.ndarray, cache: NeighbourCache) -> dict[
             if "first real map" in at:
                 optimising += now - last
         elif isinstance(event, Progress):
-            if event.what.startswith(f"t-SNE of {FEW:,}") and event.done == ITERATIONS:
+            if event.what.startswith(f"t-SNE of {FEW:,}") and event.done == event.total:
                 at["first real map"] = now - began
             if event.what in ("affinities", "t-SNE"):
                 optimising += now - last

@@ -88,16 +88,25 @@ def _search_steps(points: NDArray[Any], k: int) -> Generator[Progress, None, Nei
 def nearest_among_steps(
     points: NDArray[Any], among: NDArray[Any], k: int
 ) -> Generator[Progress, None, NDArray[np.int32]]:
-    """The ``k`` nearest of other points to every point, (n, k), nearest first: yields progress, *returns*."""
-    from sklearn.neighbors import NearestNeighbors
+    """The ``k`` nearest of other points to every point, (n, k), nearest first: yields progress, *returns*.
 
-    block = max(1, int(BLOCK_OPERATIONS / (2.0 * len(among) * (points.shape[1] + 200))))
-    index = NearestNeighbors(algorithm="brute").fit(among)
+    Distances are compared to the precision of the points' own type. With torch less than half of the time of
+    scikit-learn's search, which computes in float64.
+    """
+    import torch
+
+    block = max(1, min(8192, int(BLOCK_OPERATIONS / (2.0 * len(among) * (points.shape[1] + 200)))))
+    centre = among.mean(axis=0)  # distances stay, the numbers that cancel get smaller
+    others = torch.from_numpy(np.ascontiguousarray(among - centre))
+    squares = (others * others).sum(1)
+    ranks = torch.empty((block, len(among)), dtype=others.dtype)
     found = np.empty((len(points), k), np.int32)
     for start in range(0, len(points), block):
         rows = slice(start, start + block)
-        with _search_lock:
-            found[rows] = index.kneighbors(points[rows], k, return_distance=False)
+        own = torch.from_numpy(np.ascontiguousarray(points[rows] - centre))
+        # |y|^2 - 2 xy ranks the neighbours of x.
+        ranked = torch.addmm(squares, own, others.T, alpha=-2, out=ranks[: len(own)])
+        found[rows] = ranked.topk(k, largest=False).indices.numpy()
         yield Progress(min(rows.stop, len(points)), len(points), "nearest landmarks")
     return found
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbviz.core.events import Preview, Progress
 from nbviz.methods.embedding import Embedding
-from nbviz.methods.landmark_map import FEW, MORE, PLACED_BY, TOO_MANY, Pacer
+from nbviz.methods.landmark_map import FEW, FEW_ITERATIONS, MORE, PLACED_BY, TOO_MANY, Pacer
 from nbviz.methods.neighbour_cache import Prepared
 from nbviz.methods.tsne import (
     EARLY_ITERATIONS,
@@ -82,13 +82,15 @@ def _by_landmarks(
     )
     notes = (note, *_notes(prepared, begun.n_features, n_iter))
     begin = initial_map((prepared.start if start is None else start)[landmarks.rows], seed)
-    hidden = early_iterations(n_iter) if count == MORE else 0  # until then the map of fewer stays
+    is_final = count == MORE
+    hidden = early_iterations(n_iter) if is_final else 0  # until then the map of fewer stays
+    total = n_iter if is_final else min(n_iter, FEW_ITERATIONS)
     pacer, frame = Pacer(), None
-    for frame in tsne_frames(joint, begin, n_iter, frame_every=frame_every, n_jobs=n_jobs):
+    for frame in tsne_frames(joint, begin, total, frame_every=frame_every, n_jobs=n_jobs):
         placed = pacer.place(landmarks, frame.positions) if frame.iteration > hidden else None
         if placed is not None:
             yield Preview(_after(begun, frame, prepared, notes, placed))
-        yield Progress(frame.iteration, n_iter, f"t-SNE of {count:,} samples")
+        yield Progress(frame.iteration, total, f"t-SNE of {count:,} samples")
     assert frame is not None
     shown = _after(begun, frame, prepared, notes, landmarks.place_all(frame.positions))
     yield Preview(shown)

@@ -43,7 +43,7 @@ def test_samples_lie_in_the_median_of_the_landmarks_they_are_nearest_to(hidden):
     distances = cdist(points, points[landmarks.rows])
     for row in range(0, 1500, 7):
         nearest = np.sort(distances[row])[:PLACED_BY]
-        np.testing.assert_allclose(distances[row, landmarks.near[row]], nearest, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(distances[row, landmarks.near[row]], nearest, rtol=1e-5, atol=1e-5)
     positions = np.random.default_rng(0).standard_normal((200, 2)).astype(np.float32)
     placed = landmarks.place_all(positions)
     others = np.setdiff1d(np.arange(1500), landmarks.rows)
