@@ -16,8 +16,9 @@ from nbviz.methods.neighbours import NeighbourGraph
 EARLY_EXAGGERATION = 12.0
 EARLY_ITERATIONS = 250
 SECONDS_PER_FRAME = 0.1
-# Each frame costs an evaluation of the divergence: with many samples a good part of an iteration.
+# Of many samples the divergence takes half as long as an iteration, so not every frame has a new one.
 ITERATIONS_PER_FRAME_OF_MANY = 10
+FRAMES_PER_DIVERGENCE_OF_MANY = 5
 MANY = 20_000
 """Samples above which a map of some of them comes first, and pictures come less often."""
 # The FFT gradient costs about 2.6 us * (map width)^2, Barnes-Hut about 3.3 us * samples (measured, one
@@ -29,7 +30,10 @@ FFT_LEAST_WIDTH = 50  # openTSNE's grid has at least so many intervals
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Frame(Brief):
-    """The map after some iterations: positions (n_samples, 2) and the Kullback-Leibler divergence."""
+    """The map after some iterations: positions (n_samples, 2) and the Kullback-Leibler divergence.
+
+    Of more than 20,000 samples it may be that of up to four frames before; the last frame has its own.
+    """
 
     iteration: int
     positions: NDArray[np.float32]
@@ -99,7 +103,8 @@ def tsne_frames(
         n_jobs=n_jobs,
     )
     early = early_iterations(n_iter)
-    done = 0
+    done = frames = 0
+    divergence = float("nan")
     for end, exaggeration in ((early, EARLY_EXAGGERATION), (n_iter, 1.0)):
         # Exaggerated here and not by openTSNE, which would multiply and divide in every slice: rounding
         # would then depend on the slices.
@@ -109,9 +114,13 @@ def tsne_frames(
         while done < end:
             size = min(size, end - done)
             began = time.perf_counter()
+            is_last = done + size == end
+            is_due = len(start) <= MANY or is_last or frames % FRAMES_PER_DIVERGENCE_OF_MANY == 0
+            gradient.needs_divergence = is_due
             embedding.optimize(size, inplace=True, learning_rate=len(start) / exaggeration)
-            done += size
-            divergence = float(embedding.kl_divergence) / exaggeration - np.log(exaggeration)
+            done, frames = done + size, frames + 1
+            if is_due:
+                divergence = float(embedding.kl_divergence) / exaggeration - np.log(exaggeration)
             yield Frame(done, np.array(embedding, dtype=np.float32), divergence)
             per_iteration = (time.perf_counter() - began) / size
             least = ITERATIONS_PER_FRAME_OF_MANY if len(start) > MANY else 1
@@ -123,11 +132,13 @@ class _Gradient:
     """openTSNE's gradient by whichever of its two approximations is faster, without work done twice.
 
     After each slice openTSNE evaluates the map once more, for its divergence. That evaluation holds the
-    gradient that the next slice begins with, so it is kept: slices cost nothing.
+    gradient that the next slice begins with, so it is kept: slices cost nothing but the divergence itself,
+    and that only where ``needs_divergence``.
     """
 
     def __init__(self) -> None:
         self._kept: Any = None
+        self.needs_divergence = True
 
     def forget(self) -> None:
         """Drop the kept gradient: the probabilities have changed."""
@@ -141,7 +152,9 @@ class _Gradient:
             return kept
         width = max(FFT_LEAST_WIDTH, float(np.ptp(np.asarray(embedding), axis=0).max()))
         small = width**2 < FFT_BELOW_WIDTH_SQUARED_PER_SAMPLE * len(embedding)
+        is_end = parameters["should_eval_error"]
+        parameters["should_eval_error"] = is_end and self.needs_divergence
         found = (kl_divergence_fft if small else kl_divergence_bh)(embedding, joint, **parameters)
-        if parameters["should_eval_error"]:
+        if is_end:
             self._kept = found
         return found

@@ -16,7 +16,7 @@ from sklearn.manifold import trustworthiness
 
 from nbviz.core.errors import UnknownName
 from nbviz.core.events import Preview, Progress, Result
-from nbviz.methods import neighbour_cache
+from nbviz.methods import neighbour_cache, tsne
 from nbviz.methods.neighbour_cache import NeighbourCache, unit_rows
 from nbviz.methods.neighbours import nearest_neighbours, neighbourhood_hit
 from nbviz.methods.principal_components import pca
@@ -128,6 +128,22 @@ def test_frames_do_not_change_the_map_by_a_bit(n_samples):
         assert frames[-1].kl_divergence == maps[0][-1].kl_divergence
     assert [frame.iteration for frame in maps[1]] == [7, 14, 21, 28, 30, *range(37, 90, 7), 90]
     assert (joint.data == untouched.data).all()
+
+
+def test_of_many_samples_some_frames_have_the_divergence_of_one_before(monkeypatch):
+    points = np.random.default_rng(2).normal(size=(400, 10)) * np.geomspace(3, 1, 10)
+    joint = affinities(nearest_neighbours(points, 30), 10.0)
+    start = initial_map(pca(points).positions, seed=3)
+    every = list(tsne_frames(joint, start, 150, frame_every=5))
+    monkeypatch.setattr(tsne, "MANY", 100)
+    few = list(tsne_frames(joint, start, 150, frame_every=5))
+    known = {0: every[0].kl_divergence}
+    for i, (ours, expected) in enumerate(zip(few, every, strict=True)):
+        np.testing.assert_array_equal(ours.positions, expected.positions)
+        if i % 5 == 0 or expected.iteration in (50, 150):  # the ends of both phases
+            assert ours.kl_divergence == expected.kl_divergence
+            known = {i: expected.kl_divergence}
+        assert ours.kl_divergence == next(iter(known.values()))
 
 
 def test_map_is_that_of_plain_opentsne_bit_for_bit(digits):
