@@ -32,7 +32,7 @@ class Fits:
         self, starts: NDArray, lengths: NDArray, cells: NDArray, signs: NDArray
     ) -> NDArray[np.int64]:
         """How many of the cells fit each run, each at its own side."""
-        order = np.argsort(-lengths, kind="stable")
+        order = _longest_first(lengths)
         begins, sizes = starts[order], lengths[order]
         total = np.zeros(len(order), dtype=np.int64)
         for cell, sign in zip(cells.tolist(), signs.tolist(), strict=True):
@@ -43,7 +43,7 @@ class Fits:
 
     def count(self, starts: NDArray, lengths: NDArray) -> NDArray[np.int64]:
         """How many of all cells fit each run."""
-        order = np.argsort(-lengths, kind="stable")
+        order = _longest_first(lengths)
         total = np.zeros(len(starts), dtype=np.int64)
         at_once = max(1, BYTES_AT_ONCE // self.n_cells)
         for at in range(0, len(starts), at_once):
@@ -64,7 +64,7 @@ class Fits:
         higher, lower = planes.at_least(threshold), planes.at_most(threshold)
         if higher is None or (lower is None and any(self.margins)):
             return total
-        order = np.argsort(-lengths, kind="stable")
+        order = _longest_first(lengths)
         at_once = max(1, 8 * BYTES_AT_ONCE // self.n_cells)
         for at in range(0, len(starts), at_once):
             part = order[at : at + at_once]
@@ -104,6 +104,14 @@ class Fits:
             steps = starts + offset + (lengths if offset >= 0 else 0)
             which = np.flatnonzero((steps >= low) & (steps < high))
             yield which, steps[which]
+
+
+def _longest_first(lengths: NDArray) -> NDArray[np.int64]:
+    """Order of the runs, those of one length as they stand."""
+    if len(lengths) and lengths.max() <= 0xFFFF:  # numpy sorts 16 bits by radix: a fifth of the time
+        lengths = lengths.astype(np.uint16)
+        return np.argsort(0xFFFF - lengths, kind="stable")
+    return np.argsort(-lengths, kind="stable")
 
 
 def _over_run(levels: NDArray, starts: NDArray, lengths: NDArray, pick: np.ufunc) -> NDArray:

@@ -231,7 +231,7 @@ def _intersections(
     """Selected cells that fit each run; -1 for runs that ``limit`` others are ahead of in any case."""
     starts, lengths, level = runs
     found = np.full(len(starts), -1)
-    for bound in np.unique(level)[::-1]:
+    for bound in _from_highest(level):
         if np.count_nonzero(found > bound) >= limit:
             break
         group = np.flatnonzero(level == bound)
@@ -242,13 +242,18 @@ def _intersections(
     return found
 
 
+def _from_highest(counts: NDArray) -> NDArray[np.int64]:
+    """The different counts, from -1 on, highest first. Counts are small: to sort them would take longer."""
+    return np.flatnonzero(np.bincount(counts + 1))[::-1] - 1
+
+
 def _best(
     fits: Fits, starts: NDArray, lengths: NDArray, intersection: NDArray, limit: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the best runs in order, and how many cells of all fit each."""
     best, fitting = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     wanted = limit
-    for value in np.unique(intersection)[::-1]:
+    for value in _from_highest(intersection):
         if wanted == 0:
             break
         group = np.flatnonzero(intersection == value)
