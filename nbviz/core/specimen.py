@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
+from nbviz.core.activations import ActivationCache
 from nbviz.core.capture import LARGEST, capture_steps
 from nbviz.core.errors import ModelError, unknown_name
 from nbviz.core.events import Preview, Progress, Result, Steps
@@ -196,7 +197,8 @@ class ArraySpecimen:
                     f"(samples, features) with {len(samples)} samples is wanted"
                 )
             self._arrays[str(name)] = array
-        self._reduced: dict[tuple[str, str, bytes], np.ndarray] = {}
+        self._kept = ActivationCache()
+        self._newest: tuple[Hashable, np.ndarray | None] = (None, None)
         self._predictions = None
         if predictions is not None:
             self._predictions = self._read(predictions)
@@ -241,16 +243,27 @@ class ArraySpecimen:
 
     def record_steps(self, layer: str, reduce: str, rows: np.ndarray) -> Steps:
         """As :meth:`ModelSpecimen.record_steps`."""
+        activations = self._vectors(layer, reduce, rows)
+        known = self._predictions
+        shown = None if known is None else Predictions(known.classes[rows], known.confidence[rows])
+        yield Result(Recording(rows, activations, shown))
+
+    def _vectors(self, layer: str, reduce: str, rows: np.ndarray) -> np.ndarray:
+        """(rows, features) float32: the same array for the same question while it is kept, so that what was
+        found out about it is known again. The newest is kept whatever its size."""
         key = (layer, reduce, rows.tobytes())
-        if key not in self._reduced:
+        kept = self._newest[1] if self._newest[0] == key else self._kept.get(key)
+        if kept is None:
             array = self._arrays[layer][rows]
             if array.ndim > 2 and reduce != "flatten":
                 axes = tuple(range(2, array.ndim))
-                array = array.max(axes) if reduce == "max" else array.mean(axes)
-            self._reduced = {key: np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)}
-        known = self._predictions
-        shown = None if known is None else Predictions(known.classes[rows], known.confidence[rows])
-        yield Result(Recording(rows, self._reduced[key], shown))
+                # A mean of float16 values is not taken in float16.
+                wide = np.result_type(array.dtype, np.float32)
+                array = array.max(axes) if reduce == "max" else array.mean(axes, dtype=wide)
+            kept = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+            self._kept.put(key, kept)
+        self._newest = (key, kept)
+        return kept
 
 
 Specimen = ModelSpecimen | ArraySpecimen

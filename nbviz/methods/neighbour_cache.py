@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,18 @@ class Prepared:
         self._points = components.positions
         return self._points
 
-    def landmark_steps(self, points: NDArray[Any], count: int) -> Generator[Progress, None, Landmarks]:
-        """So many of the samples that stand for all, and which of them each one is nearest to."""
-        if count not in self._landmarks:
-            self._landmarks[count] = yield from landmark_steps(points, count, AT_LEAST_NEIGHBOURS)
+    def landmark_steps(
+        self, points: NDArray[Any], count: int, k: int
+    ) -> Generator[Progress, None, Landmarks]:
+        """So many samples that stand for all, with at least ``k`` neighbours among themselves, and which of
+        them each sample is nearest to."""
+        k = min(max(k, AT_LEAST_NEIGHBOURS), count - 1)
+        known = self._landmarks.get(count)
+        if known is None:
+            self._landmarks[count] = yield from landmark_steps(points, count, k)
+        elif known.graph.k < k:
+            graph = yield from nearest_neighbours_steps(np.ascontiguousarray(points[known.rows]), k)
+            self._landmarks[count] = replace(known, graph=graph)
         return self._landmarks[count]
 
     def graph_steps(self, array: NDArray[Any], k: int) -> Generator[Progress, None, NeighbourGraph]:

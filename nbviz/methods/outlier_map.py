@@ -36,6 +36,8 @@ class OutlierMap(Brief):
     Attributes
     ----------
     map : LayerMap
+    of : {"map", "activations"}
+        Where neighbours are looked for.
     classes : SharedClasses
         Labels and predictions in one numbering.
     labels : (m,) int64 array
@@ -53,6 +55,7 @@ class OutlierMap(Brief):
     """
 
     map: LayerMap
+    of: str
     classes: SharedClasses
     labels: NDArray[np.int64]
     predictions: NDArray[np.int64] | None
@@ -114,7 +117,7 @@ def outlier_map_steps(
     check_neighbours(k, len(shown))
     check_most_hit(most_hit, k)
     graph: NeighbourGraph | None = None
-    measure = _Measure(classes, k, most_hit, regions)
+    measure = _Measure(classes, of, k, most_hit, regions)
     for event in maps:
         if isinstance(event, Progress):
             yield event
@@ -138,7 +141,8 @@ def outlier_map_steps(
 class _Measure:
     """Measures a moving map now and then, and the finished one."""
 
-    def __init__(self, classes: SharedClasses, k: int, most_hit: int, regions: bool) -> None:
+    def __init__(self, classes: SharedClasses, space: str, k: int, most_hit: int, regions: bool) -> None:
+        self.space = space
         self.classes, self.k, self.most_hit, self.regions = classes, k, most_hit, regions
         self.losses: NDArray[np.float64] | None = None
         self.picture: OutlierMap | None = None
@@ -148,6 +152,7 @@ class _Measure:
         """A picture that is not measured yet."""
         self.picture = OutlierMap(
             map=value,
+            of=self.space,
             classes=self.classes,
             labels=self.classes.codes[value.rows],
             predictions=self._predictions(value),
@@ -189,6 +194,7 @@ class _Measure:
             self._cost = self._since - began
         self.picture = OutlierMap(
             map=value,
+            of=self.space,
             classes=self.classes,
             labels=labels,
             predictions=predictions,

@@ -74,12 +74,16 @@ def _by_landmarks(
 ) -> Generator[Preview | Progress, None, Embedding]:
     """A map of ``count`` samples with all others placed in it; from ``start``, if there is a map of all."""
     points = yield from prepared.point_steps(array)
-    landmarks = yield from prepared.landmark_steps(points, count)
-    joint = affinities(landmarks.graph, min(float(begun.perplexity or 0), (count - 1) / 3))
+    asked = float(begun.perplexity or 0)
+    perplexity = min(asked, (count - 1) / 3)
+    landmarks = yield from prepared.landmark_steps(points, count, int(3 * perplexity))
+    joint = affinities(landmarks.graph, perplexity)
     note = (
         f"t-SNE of {count:,} samples; each of the other {len(array) - count:,} lies in the median of the "
         f"{PLACED_BY} it is most like"
     )
+    if perplexity < asked:
+        note += f". Their perplexity is {perplexity:.0f}: {asked:g} needs more samples"
     notes = (note, *_notes(prepared, begun.n_features, n_iter))
     begin = initial_map((prepared.start if start is None else start)[landmarks.rows], seed)
     is_final = count == MORE

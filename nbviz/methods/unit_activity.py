@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from nbviz.core.brief import Brief
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.methods.activation_checks import check_activations, check_labels
+from nbviz.methods.neuron_projection import dead_units
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +66,7 @@ def unit_activity(activations: ArrayLike, selection: ArrayLike) -> UnitActivity:
         return UnitActivity(mean, unknown, unknown, count)
     rest = array[~is_selected].mean(axis=0, dtype=np.float64)
     deviation = np.sqrt(((array - total / n) ** 2).mean(axis=0, dtype=np.float64))
-    z = np.divide(mean - rest, deviation, out=np.zeros_like(mean), where=deviation > 0)
+    z = np.divide(mean - rest, deviation, out=np.zeros_like(mean), where=~dead_units(array))
     return UnitActivity(mean, rest, z, count)
 
 
@@ -89,8 +90,9 @@ def sample_activity(activations: ArrayLike, units: ArrayLike, *, standardise: bo
     array = check_activations(activations)
     chosen = array[:, _mask(units, array.shape[1], "unit")].astype(np.float64)
     if standardise:
-        deviation = chosen.std(axis=0)
-        chosen = (chosen - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        is_dead = dead_units(chosen)  # their deviation may be a rounding error instead of 0
+        chosen = (chosen - chosen.mean(axis=0)) / np.where(is_dead, 1, chosen.std(axis=0))
+        chosen[:, is_dead] = 0
     return chosen.mean(axis=1)
 
 

@@ -38,7 +38,8 @@ class View(anywidget.AnyWidget):
 
     A subclass declares its parameters as traits tagged ``sync=True, parameter=True`` and defines
 
-    * ``compute(params)``: a generator of events whose ``Preview`` and ``Result`` hold any value,
+    * ``compute(params)``: a generator of events whose ``Preview`` and ``Result`` hold any value; beside the
+      parameters ``params`` has ``version``, that of the model's weights (None without a model),
     * ``encode(value)``: that value as a :class:`~nbviz.views.parts.frames.Frame` for the browser,
     * ``summary()``: the current state in plain words.
 
@@ -86,6 +87,7 @@ class View(anywidget.AnyWidget):
                 raise unknown_keyword(type(self).__name__, name, self.keywords(), meant=meant)
         self._parameters = tuple(self.trait_names(parameter=True))
         self._holds = 0
+        self._links: list[t.link] = []  # to other views; gone when this one is closed
         self._asked = False
         self._latest_generation = 0
         self._error: Exception | None = None
@@ -213,7 +215,8 @@ class View(anywidget.AnyWidget):
 
     def _steps(self, params: SimpleNamespace) -> Steps:
         network = self.shown_network()
-        self._computing_for = None if network is None else network.version
+        # Taken before anything is run: what is made while a user trains is then never taken for up to date.
+        params.version = self._computing_for = None if network is None else network.version
         return self.compute(params)
 
     def _deliver(self, update: Update) -> None:
@@ -232,6 +235,8 @@ class View(anywidget.AnyWidget):
             frame = self.told(self.encode(event.value))
         # Not inside hold_sync: what another thread sets just then could be lost. The frame is one trait.
         with delivery_lock:
+            if self._recompute is None:
+                return  # closed meanwhile
             if frame is not None and isinstance(event, Preview | Result):
                 self._latest, self._latest_generation = event.value, update.generation
                 kind = "result" if isinstance(event, Result) else "preview"
@@ -240,7 +245,7 @@ class View(anywidget.AnyWidget):
                 network = self.shown_network()
                 self.model_notes = [] if network is None else list(network.notes)
                 self._notes = tuple(dict.fromkeys((*self.model_notes, *frame.notes)))
-            if self._recompute is not None and update.generation != self._recompute.generation:
+            if update.generation != self._recompute.generation:
                 return  # the picture is welcome, but the status is that of the newer request
             if isinstance(event, Progress):
                 self.progress = {"done": event.done, "total": event.total, "what": event.what}
@@ -379,16 +384,22 @@ class View(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop the work, remove the view from the page, and let go of model and data."""
-        recompute, self._recompute = getattr(self, "_recompute", None), None
+        with delivery_lock:  # what is being delivered is there before; nothing is delivered after
+            recompute, self._recompute = getattr(self, "_recompute", None), None
         if recompute is not None:
             recompute.close()
             model_watch.unwatch(self)
+            for link in self._links:
+                link.unlink()
+            self._links = []
             self._latest = self._error = self._browser_context = self._made_for = None
             self._notes = ()
             self._outbox.clear()
             self.release()
             self.__dict__["_is_closed"] = True
         super().close()
+        self.unobserve_all("frame")  # its end is no picture
+        self.frame = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._is_closed and name in self.keywords():

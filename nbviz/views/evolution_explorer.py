@@ -261,6 +261,8 @@ class EvolutionExplorer(SizedView):
         known = self.specimen.get("layers", [])
         if known and proposal.value not in known:
             raise t.TraitError(str(unknown_name("layer", proposal.value, known)))
+        if self.specimen and not known and proposal.value:
+            raise t.TraitError("the activations are those of one layer without a name: leave layer out")
         return proposal.value
 
     @t.validate("over")
@@ -308,12 +310,11 @@ class EvolutionExplorer(SizedView):
             self.publish(thumbnails=packed_sprite(samples))
         labels = class_labels(samples)
         shown = None if labels is None else labels[frames.rows]
-        version = None if self._network is None else self._network.version
         maps = None
         with samples_named(samples, frames.rows):
-            for event in self._maps.steps(params, frames, shown, version):
+            for event in self._maps.steps(params, frames, shown):
                 if isinstance(event, Preview):
-                    yield Preview(EvolutionPicture(event.value, frames, None))
+                    yield Preview(EvolutionPicture(params.over, params.layer, event.value, frames, None))
                 elif isinstance(event, Result):
                     maps = event.value
                 else:
@@ -321,7 +322,7 @@ class EvolutionExplorer(SizedView):
         assert maps is not None
         groups = self._groups(params.colour_by, frames.rows)
         paths = trails(maps.positions, groups, strength=params.bundling, points_per_step=POINTS_PER_STEP)
-        yield Result(EvolutionPicture(maps, frames, paths))
+        yield Result(EvolutionPicture(params.over, params.layer, maps, frames, paths))
 
     def _frames(self, params: SimpleNamespace, samples: Samples) -> Steps:
         """The activations that are compared."""
@@ -371,8 +372,8 @@ class EvolutionExplorer(SizedView):
         if not isinstance(picture, EvolutionPicture):
             return f"EvolutionExplorer: {self.state_in_words()}"
         maps = picture.evolution
-        frames = f"{len(maps.names)} {self.over}"
-        what = f"{self.layer} over {frames}" if self.layer and self.over == "epochs" else frames
+        frames = f"{len(maps.names)} {picture.over}"
+        what = f"{picture.layer} over {frames}" if picture.layer and picture.over == "epochs" else frames
         text = f"EvolutionExplorer: {what}, {maps.positions.shape[1]:,} samples"
         if maps.neighbourhood_hit is not None:
             hits = ", ".join(

@@ -22,6 +22,8 @@ class EvolutionPicture(Brief):
 
     Attributes
     ----------
+    over, layer : str
+        What they were asked to show: epochs of the layer, or all layers.
     evolution : Evolution
         The maps.
     frames : FrameActivations
@@ -30,6 +32,8 @@ class EvolutionPicture(Brief):
         Bundled paths of the samples; None while the maps still move.
     """
 
+    over: str
+    layer: str
     evolution: Evolution
     frames: FrameActivations
     trails: np.ndarray | None
@@ -53,6 +57,7 @@ def encode_evolution(value: EvolutionPicture) -> Frame:
     hit, direct = maps.neighbourhood_hit, maps.neighbourhood_hit_activations
     moved = maps.relative_displacement
     meta = {
+        "over": value.over,
         "names": [str(name) for name in maps.names],
         "extent": [float(low[0]), float(low[1]), float(low[0] + span[0]), float(low[1] + span[1])],
         "samples": maps.positions.shape[1],

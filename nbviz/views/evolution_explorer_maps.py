@@ -11,22 +11,23 @@ from nbviz.core.events import Result, Steps
 from nbviz.methods.epoch_activations import FrameActivations
 from nbviz.methods.evolution import Evolution, evolution_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
+from nbviz.views.parts.resumable import Resumable
 
 LEAP = 10
 """Growth of λ up to which the maps at hand are refined instead of made anew."""
 
 
 class MapsAtHand:
-    """The newest maps, and what they were made from. One worker's own: it is not locked."""
+    """The newest maps, finished or not, and what they were made from. One worker's own: it is not locked."""
 
     def __init__(self) -> None:
         self._cache = NeighbourCache(32)
-        self._made: tuple[tuple[Any, ...], tuple[Any, ...], float, Evolution] | None = None
+        self._under_way = Resumable()
+        self._made: tuple[tuple[Any, ...], float, Evolution] | None = None
 
-    def steps(
-        self, params: SimpleNamespace, frames: FrameActivations, labels: np.ndarray | None, version: Any
-    ) -> Steps:
-        """Maps of ``frames``: those at hand where they are meant, refined where only λ has grown.
+    def steps(self, params: SimpleNamespace, frames: FrameActivations, labels: np.ndarray | None) -> Steps:
+        """Maps of ``frames``: those at hand where they are meant, from where they stand; refined where only λ
+        has grown.
 
         Parameters
         ----------
@@ -34,26 +35,35 @@ class MapsAtHand:
         frames : FrameActivations
         labels : (n,) int array or None
             Classes of the samples shown.
-        version : hashable
-            Of the network's weights.
 
         Yields
         ------
         As :func:`~nbviz.methods.evolution.evolution_steps`.
         """
-        source = (params.over, params.layer, params.n_samples, params.reduce, params.seed, version)
-        settings = (params.mode, params.perplexity, params.iterations, params.k)
+        source = (params.over, params.layer, params.n_samples, params.reduce, params.seed, params.version)
+        settings = (*source, params.mode, params.perplexity, params.iterations, params.k)
+        for event in self._under_way.steps(
+            (*settings, params.strength), lambda: self._new(params, settings, frames, labels)
+        ):
+            if isinstance(event, Result):
+                self._made = (settings, params.strength, event.value)
+            yield event
+
+    def _new(
+        self,
+        params: SimpleNamespace,
+        settings: tuple[Any, ...],
+        frames: FrameActivations,
+        labels: np.ndarray | None,
+    ) -> Steps:
         start = None
-        if self._made is not None and self._made[:2] == (source, settings):
-            strength, maps = self._made[2:]
-            if strength == params.strength:
-                yield Result(maps)
-                return
+        if self._made is not None and self._made[0] == settings and params.mode == "dynamic":
+            _, strength, maps = self._made
             # Refined only where λ grows, and by little: what a strong λ has pressed together stays together,
             # and a great leap overshoots.
-            if params.mode == "dynamic" and strength <= params.strength <= LEAP * strength:
+            if strength <= params.strength <= LEAP * strength:
                 start = maps.positions
-        for event in evolution_steps(
+        return evolution_steps(
             frames.activations,
             labels,
             names=frames.names,
@@ -66,7 +76,4 @@ class MapsAtHand:
             start=start,
             n_jobs=-1,
             cache=self._cache,
-        ):
-            if isinstance(event, Result):
-                self._made = (source, settings, params.strength, event.value)
-            yield event
+        )

@@ -286,7 +286,7 @@ class LayerExplorer(SampleMapView):
         same["n_samples"] = min(self.n_samples or MOST_PATHS, MOST_PATHS, len(self._specimen.samples))
         same["colour_by"] = self.colour_by if self.colour_by in columns else next(iter(columns), "")
         view = EvolutionExplorer(network, self._specimen.samples, **{**same, **traits})
-        t.link((self, "selection"), (view, "selection"))
+        view._links.append(t.link((self, "selection"), (view, "selection")))
         return view
 
     # What a script reads. Each waits for the request that was asked for last.

@@ -33,6 +33,7 @@ from nbviz.views.neuron_explorer_frame import NeuronPicture, encode_neurons
 from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.resumable import Resumable
 from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_rows,
@@ -163,9 +164,10 @@ class NeuronExplorer(View):
     ) -> None:
         samples = specimen.samples
         self._specimen: Specimen | None = specimen
-        self._kept = Kept()
+        self._kept, self._map = Kept(), Resumable()
         self._cache = NeighbourCache()
         self._sprite_is_due = pictures
+        self._units_of: tuple[str, Any] = ("", None)  # the selected units, and the layer that they are of
         names = [layer.name for layer in layers]
         wanted = traits.get("layer") or specimen.default_layer()
         if wanted not in names:
@@ -202,11 +204,13 @@ class NeuronExplorer(View):
     def _check_colour(self, proposal: Any) -> str:
         return proposal.value and known_column(proposal.value, self.specimen)
 
-    @t.observe("layer")
+    @t.observe("layer", "units")
     def _forget(self, _change: Any) -> None:
-        """Units of one layer are not those of another."""
-        if self._recompute is not None:
+        """Units of one layer are not those of another, unless they were set together with it."""
+        layer, units = self._units_of
+        if self._recompute is not None and layer != self.layer and np.array_equal(units, self.units):
             self.units = []
+        self._units_of = (self.layer, self.units)
 
     def compute(self, params: SimpleNamespace) -> Steps:
         specimen = self._specimen
@@ -222,12 +226,14 @@ class NeuronExplorer(View):
         if self._sprite_is_due:
             self._sprite_is_due = False
             self.publish(thumbnails=packed_sprite(samples))
-        network = self.shown_network()
-        what = (params.layer, reduce, rows.tobytes(), None if network is None else network.version)
+        what = (params.layer, reduce, rows.tobytes(), params.version)
         perplexity = usual_perplexity(len(rows))
         options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
-        points = project_steps(array, shown, k=usual_k(len(rows)), cache=self._cache, **options)
-        points = self._kept.steps("samples", (*what, params.iterations, params.seed), points)
+        # Selections and colours are quick; they leave the samples' map where it stands, finished or not.
+        points = self._map.steps(
+            (*what, params.iterations, params.seed),
+            lambda: project_steps(array, shown, k=usual_k(len(rows)), cache=self._cache, **options),
+        )
         units = neuron_projection_steps(array, method=params.method, seed=params.seed)
         units = self._kept.steps("units", (*what, params.method, params.seed), units)
         # The unit map is quick: it stands from its first preview on, while the samples' map still moves.
@@ -275,10 +281,12 @@ class NeuronExplorer(View):
             )
         active = sample_activity(array, params.units, standardise=True) if len(params.units) else None
         words = f"mean activation of {len(params.units)} selected units (standard deviations)"
-        return NeuronPicture(rows, samples, units, array, values, title, active, words, told)
+        return NeuronPicture(
+            params.layer, rows, samples, units, array, values, title, active, words, len(chosen), told
+        )
 
     def encode(self, value: NeuronPicture) -> Frame:
-        return encode_neurons(value, self.layer)
+        return encode_neurons(value)
 
     # What a script reads. Each waits for the request that was asked for last.
 
@@ -316,16 +324,16 @@ class NeuronExplorer(View):
         if not isinstance(picture, NeuronPicture):
             return f"NeuronExplorer: {self.state_in_words()}"
         text = (
-            f"NeuronExplorer: {self.layer}, {len(picture.units.units)} units"
+            f"NeuronExplorer: {picture.layer}, {len(picture.units.units)} units"
             f" ({len(picture.units.dead)} dead left out), {len(picture.rows):,} samples"
         )
-        if len(self.selection):
+        if picture.is_difference:
             best = np.argsort(-np.abs(picture.unit_values))[:3]
-            text += f"; on {len(self.selection)} selected samples units {', '.join(map(str, best))} stand out"
+            text += f"; on {picture.n_selected} selected samples units {', '.join(map(str, best))} stand out"
         return text
 
     def release(self) -> None:
         self._specimen = None
-        self._kept = Kept()
+        self._kept, self._map = Kept(), Resumable()
         self._cache = NeighbourCache()
         self.specimen = self.thumbnails = {}

@@ -24,6 +24,7 @@ class NeuronPicture(Brief):
 
     Attributes
     ----------
+    layer : str
     rows : (n,) int array
         The samples shown.
     samples : Embedding
@@ -37,10 +38,13 @@ class NeuronPicture(Brief):
         What the colours mean, in words.
     sample_values : (n,) float array or None
         Mean activation of the selected units, standardised; None without selected units.
+    n_selected : int
+        Selected samples among those shown.
     discriminative : Discriminative or None
         Which class each unit tells from the rest, if that is asked for.
     """
 
+    layer: str
     rows: np.ndarray
     samples: Embedding
     units: NeuronProjection
@@ -49,16 +53,22 @@ class NeuronPicture(Brief):
     unit_title: str
     sample_values: np.ndarray | None
     sample_title: str
+    n_selected: int
     discriminative: Discriminative | None
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether the units are coloured by how they differ on the selected samples from the others."""
+        return 0 < self.n_selected < len(self.rows)
 
-def encode_neurons(value: NeuronPicture, layer: str) -> Frame:
+
+def encode_neurons(value: NeuronPicture) -> Frame:
     """Both maps as uint16, and what colours them."""
     samples, sample_extent = quantise(value.samples.positions)
     units, unit_extent = quantise(value.units.positions)
     told = value.discriminative
     meta: dict[str, Any] = {
-        "layer": layer,
+        "layer": value.layer,
         "sampleExtent": sample_extent,
         "unitExtent": unit_extent,
         "hit": value.samples.neighbourhood_hit,
@@ -68,7 +78,7 @@ def encode_neurons(value: NeuronPicture, layer: str) -> Frame:
         "method": value.units.method,
         "stress": value.units.stress_1,
         "unitTitle": value.unit_title,
-        "isSigned": value.unit_title.startswith("difference"),
+        "isSigned": value.is_difference,
         "sampleTitle": value.sample_title if value.sample_values is not None else "",
         "classes": None if told is None else [str(name) for name in told.classes],
         "notes": list(value.units.notes),

@@ -339,10 +339,9 @@ class OutlierExplorer(SampleMapView):
         text = f"OutlierExplorer: {kind} of {picture.map.layer!r}, {len(picture.map.rows):,} samples"
         if report is None:
             return text
-        where = "map" if self.of == "map" else "activations"
         text += (
             f"; {len(report.outliers)} outliers (at most {report.most_hit} of {report.k} neighbours in the "
-            f"{where} of their own class)"
+            f"{picture.of} of their own class)"
         )
         overlap = report.outliers.overlap
         return text if overlap is None else f"{text}. {overlap.words()}"

@@ -10,6 +10,7 @@ import nbviz
 from nbviz.core.capture import capture
 from nbviz.methods.epoch_activations import checkpoint_activations
 from nbviz.methods.evolution import evolution
+from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.trails import trails
 from nbviz.views.evolution_explorer import EvolutionExplorer
 
@@ -313,3 +314,67 @@ def test_labels_that_do_not_match_the_classes_are_told(show, some):
     assert "outputs have no names" in words.frame["meta"]["notes"][-1]
     for view in (show(model, inputs, labels, checkpoints=weights), show(model, inputs, checkpoints=weights)):
         assert not any("accuracy" in note for note in view.frame["meta"]["notes"])
+
+
+def test_seed_and_neighbours_reach_the_maps(show, some):
+    view = show()
+    first, labels = view.evolution, np.asarray(some.labels)[view.latest().frames.rows]
+    view.k = 3
+    expected = [neighbourhood_hit(positions, labels, 3) for positions in view.evolution.positions]
+    np.testing.assert_allclose(view.neighbourhood_hit, expected)
+    view.k, view.seed = 6, 1
+    assert not np.array_equal(view.evolution.positions, first.positions)
+    view.seed = 0
+    np.testing.assert_array_equal(view.evolution.positions, first.positions)
+
+
+def test_what_the_frame_says_is_that_of_the_maps(show):
+    view = show()
+    meta = view.encode(view.latest()).meta
+    assert meta["displacement"] == pytest.approx(view.evolution.relative_displacement.mean())
+    assert meta["displacement"] > 0.01
+
+
+def test_trails_are_bundled_by_the_classes_of_the_samples_shown(show, some):
+    view = show(n_samples=40)
+    rows = view.latest().frames.rows
+    assert rows[-1] == len(some) - 1
+    expected = trails(view.evolution.positions, np.asarray(some.labels)[rows], strength=1.0)
+    np.testing.assert_array_equal(view.trails, expected)
+
+
+def test_bundling_leaves_maps_under_way_where_they_stand(mlp, some):
+    view = EvolutionExplorer(mlp, some, **{**QUICK, "executor": "manual", "iterations": 120})
+    while view._latest is None or view._latest.evolution.iteration < 30:
+        view._recompute.step()
+    before = view._latest
+    view.bundling = 0.5
+    while view._latest is before:
+        view._recompute.step()
+    assert view._latest.evolution.iteration >= before.evolution.iteration
+    while view._recompute.step():
+        pass
+    undisturbed = EvolutionExplorer(mlp, some, **{**QUICK, "iterations": 120, "bundling": 0.5})
+    np.testing.assert_array_equal(view.trails, undisturbed.trails)
+    view.close()
+    undisturbed.close()
+
+
+def test_a_picture_says_what_it_is_of_not_what_was_asked_for_since(mlp, some):
+    view = EvolutionExplorer(mlp, some, **{**QUICK, "executor": "manual", "over": "layers"})
+    while view._recompute.step():
+        pass
+    names = view.evolution.names
+    view.over = "epochs"
+    view.stop()
+    while view._recompute.step():
+        pass
+    assert f"{len(names)} layers" in view.summary()
+    assert view.encode(view._latest).meta["over"] == "layers"
+    view.close()
+
+
+def test_activations_of_one_layer_have_no_layer_to_choose():
+    arrays = {0: np.random.default_rng(0).normal(size=(20, 3)), 1: np.eye(20, 3)}
+    with pytest.raises(t.TraitError, match="leave layer out"):
+        EvolutionExplorer.from_activations(arrays, layer="fc1")

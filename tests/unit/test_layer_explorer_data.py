@@ -172,3 +172,15 @@ def test_the_users_samples_are_not_changed(explore, net, digits):
     view = explore(net, samples)
     assert samples.class_names == ()
     assert view.specimen["columns"]["label"]["names"] == [str(i) for i in range(10)]
+
+
+def test_columns_of_predictions_are_by_row_where_not_all_are_shown(net, digits):
+    view = LayerExplorer(net, digits, **QUICK, n_samples=40)
+    rows = view.rows
+    assert rows[-1] == len(digits) - 1
+    shares = torch.softmax(pixels(net, digits)[1], 1).max(1).values.numpy()
+    packed = view.predictions_sent["confidence"]["values"]
+    confidence = np.frombuffer(packed, np.float32)
+    np.testing.assert_allclose(confidence[rows], shares[rows], rtol=1e-4)
+    assert np.isnan(np.delete(confidence, rows)).all()
+    view.close()

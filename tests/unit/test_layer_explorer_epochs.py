@@ -1,5 +1,8 @@
 """The layer explorer at one epoch of a training, and with layers that functions make."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -235,3 +238,36 @@ def test_there_are_no_paths_without_a_model():
         view.evolution()
     assert view.evolution(layer="fc1", over="epochs", executor="inline", iterations=30).layer == "fc1"
     view.close()
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_maps_that_would_lie_the_other_way_round_are_turned(show, method):
+    """Weights of the other sign give the same map, upside down."""
+    torch.manual_seed(0)
+    module, inputs = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2)), torch.randn(80, 4)
+    weights = {name: value.clone() for name, value in module.state_dict().items()}
+    negated = {name: -value if name.startswith("0.") else value for name, value in weights.items()}
+    options = {"checkpoints": {0: weights, 1: negated}, "layer": "0", "method": method}
+    view = show(module, inputs, **options, epoch=0)
+    first = view.embedding - view.embedding.mean(0)
+    view.epoch = 1
+    second = view.embedding - view.embedding.mean(0)
+    alone = show(module, inputs, **options, epoch=1).embedding
+    likeness = [(first * other).sum() / (first**2).sum() for other in (second, alone - alone.mean(0))]
+    assert likeness[0] > 0.9
+    assert likeness[1] < 0
+
+
+def test_a_view_of_all_epochs_is_not_kept_alive_by_the_one_it_came_from():
+    view = nbviz.LayerExplorer(nbviz.zoo.load("mnist-mlp"), nbviz.zoo.load_mnist(40), **QUICK)
+    paths = view.evolution(iterations=20, executor="inline", perplexity=5)
+    paths.close()
+    kept = weakref.ref(paths)
+    del paths
+    gc.collect()
+    assert kept() is None
+    view.selection = [1]
+    other = view.evolution(iterations=20, executor="inline", perplexity=5)
+    view.close()
+    other.selection = [2]
+    other.close()

@@ -364,3 +364,14 @@ def test_a_closed_view_lets_go(hearing, speech):
         view.column = "kind"
     with pytest.raises(RuntimeError, match="closed"):
         view.table  # noqa: B018
+
+
+def test_the_seed_draws_the_untrained_network(probes, speech):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(24 * 11, 8), nn.ReLU(), nn.Linear(8, 2))
+    view = probes(model, speech, columns=["kind"], layers=["input", "1"])
+    first = view.table.untrained_hits.copy()
+    view.seed = 1
+    assert view.table.untrained_hits[1] != first[1]
+    assert view.table.untrained_hits[0] == first[0]
+    view.seed = 0
+    np.testing.assert_array_equal(view.table.untrained_hits, first)

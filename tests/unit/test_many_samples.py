@@ -12,6 +12,7 @@ from nbviz.methods.landmark_map import PLACED_BY, landmark_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.projection import project, project_steps
+from nbviz.methods.tsne import affinities
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,23 @@ def test_new_samples_meet_the_components_that_the_map_of_many_was_made_from(few)
     np.testing.assert_array_equal(again.neighbours[:, 0], rows)
     near = np.linalg.norm(again.positions - chart.positions[rows], axis=1)
     assert np.median(near) < 0.1 * np.ptp(chart.positions)
+
+
+def test_landmarks_have_the_neighbours_that_the_perplexity_needs(hidden, few, monkeypatch):
+    points, _labels = hidden
+    monkeypatch.setattr(tsne_map, "TOO_MANY", 1200)
+    asked = []
+
+    def noted(graph, perplexity):
+        asked.append((graph.k, perplexity))
+        return affinities(graph, perplexity)
+
+    monkeypatch.setattr(tsne_map, "affinities", noted)
+    cache = NeighbourCache()
+    for perplexity in (30, 100, 300):
+        result = list(project_steps(points, n_iter=20, perplexity=perplexity, cache=cache))[-1].value
+        (first, few_perplexity), (second, perplexity_used) = asked[-2:]
+        assert second >= int(3 * perplexity_used)
+        assert first >= int(3 * few_perplexity)
+    assert (few_perplexity, perplexity_used) == (pytest.approx(399 / 3), pytest.approx(799 / 3))
+    assert "Their perplexity is 266: 300 needs more samples" in result.notes[0]

@@ -159,3 +159,75 @@ def test_bad_input(show, cnn, some):
     unlabelled = show(cnn, some.inputs)
     unlabelled.colour_units = "class"
     assert "labels" in str(unlabelled.error)
+
+
+def test_rows_are_not_taken_for_points_where_not_all_samples_are_shown(show, some):
+    view = show(layer="fc1", n_samples=30)
+    rows = view.latest().rows
+    view.selection = [rows[3], rows[20], rows[29]]
+    np.testing.assert_allclose(view.unit_values, unit_activity(view.activations, [3, 20, 29]).z)
+    hidden = np.setdiff1d(np.arange(100), rows)[:4]
+    view.selection = hidden
+    np.testing.assert_allclose(view.unit_values, view.activations.mean(0), atol=1e-5)
+    assert "stand out" not in view.summary()
+
+
+def test_the_saturation_is_that_of_the_living_units(show):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+    with torch.no_grad():
+        model[0].weight[3] = 0
+        model[0].bias[3] = -1
+    inputs = torch.randn(60, 5)
+    view = show(model, inputs, (inputs[:, 0] > 0).long(), layer="1", colour_units="class")
+    living = [0, 1, 2, 4, 5, 6, 7]
+    frame = view.encode(view.latest())
+    np.testing.assert_allclose(frame.buffers[7], view.discriminative.saturation[living], rtol=1e-6)
+
+
+def finish(view):
+    while view._recompute.step():
+        pass
+
+
+def test_a_picture_bears_the_name_of_its_own_layer(cnn, some):
+    view = NeuronExplorer(cnn, some, layer="fc1", executor="manual", iterations=30)
+    view._recompute.step()
+    view.layer = "conv1"  # the first picture of fc1 still comes
+    while view._latest is None:
+        view._recompute.step()
+    assert view._latest.layer == view.frame["meta"]["layer"] == "fc1"
+    assert "fc1" in view.summary()
+    finish(view)
+    assert view.frame["meta"]["layer"] == "conv1"
+    view.close()
+
+
+def test_units_that_are_set_together_with_the_layer_stay(show):
+    view = show(layer="fc1", units=[5])
+    for names in (("layer", "units"), ("units", "layer")):
+        layer = "conv1" if view.layer == "fc1" else "fc1"
+        values = {"layer": layer, "units": [1, 2] if layer == "conv1" else [3]}
+        with view.hold_trait_notifications():
+            for name in names:
+                setattr(view, name, values[name])
+        assert view.units.tolist() == values["units"]
+    view.layer = "conv2"
+    assert view.units.tolist() == []
+
+
+def test_a_selection_leaves_the_map_of_the_samples_where_it_stands(cnn, some):
+    view = NeuronExplorer(cnn, some, layer="fc1", executor="manual", iterations=300)
+    while view._latest is None or view._latest.samples.iteration < 100:
+        view._recompute.step()
+    before = view._latest
+    view.selection = [1, 2, 3]
+    while view._latest.unit_title == before.unit_title:
+        view._recompute.step()
+    assert view._latest.samples.iteration >= before.samples.iteration
+    finish(view)
+    assert view._latest.samples.iteration == 300
+    undisturbed = NeuronExplorer(cnn, some, layer="fc1", executor="inline", iterations=300)
+    np.testing.assert_array_equal(view.embedding, undisturbed.embedding)
+    view.close()
+    undisturbed.close()

@@ -280,3 +280,23 @@ def test_a_closed_view_lets_go(net, some):
     assert view._map._steps is None
     with pytest.raises(RuntimeError, match="closed"):
         view.k = 3
+
+
+def test_losses_are_those_of_the_samples_shown(show, net, some):
+    view = show(n_samples=50)
+    outputs = torch.tensor(capture(net, some, ["output"])["output"][view.rows])
+    losses = nn.functional.cross_entropy(outputs, torch.tensor(some.labels[view.rows]), reduction="none")
+    np.testing.assert_allclose(view.losses, losses, rtol=1e-4, atol=1e-6)
+
+
+def test_the_summary_is_of_the_picture_not_of_what_was_asked_for_since(net, some):
+    view = OutlierExplorer(net, some, iterations=60, executor="manual")
+    while view._recompute.step():
+        pass
+    assert "neighbours in the map" in view.summary()
+    view.of = "activations"
+    assert "neighbours in the map" in view.summary()
+    while view._recompute.step():
+        pass
+    assert "neighbours in the activations" in view.summary()
+    view.close()

@@ -210,3 +210,17 @@ def test_spread_rows_are_distinct_and_reach_both_ends(n, count):
     assert len(rows) == len(set(rows.tolist())) == min(n, count)
     assert rows[0] == 0
     assert count == 1 or rows[-1] == n - 1
+
+
+def test_arrays_are_kept_and_a_mean_of_half_precision_is_taken_in_single():
+    values = np.random.default_rng(0).normal(size=(50, 3, 40, 40)).astype(np.float16) + np.float16(8)
+    samples = Samples(np.zeros((50, 2)))
+    given = ArraySpecimen({"a": values, "b": values[:, :1]}, samples)
+
+    def vectors(layer):
+        return list(given.record_steps(layer, "mean", np.arange(50)))[-1].value.activations
+
+    first = vectors("a")
+    np.testing.assert_allclose(first, values.astype(np.float64).mean((2, 3)), rtol=1e-6)
+    vectors("b")
+    assert vectors("a") is first
