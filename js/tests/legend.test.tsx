@@ -17,6 +17,13 @@ const entries = [
 ];
 
 describe("Legend", () => {
+  it("names no more classes than can be told apart, and says how many there are beside", () => {
+    const many = Array.from({ length: 1234 }, (_, i) => ({ name: `class ${i}`, colour: "red" }));
+    render(<Legend label="label" entries={many} />, host);
+    expect(host.querySelectorAll(".nbviz-legend-entry").length).toBe(200);
+    expect(host.textContent).toContain("and 1,034 more");
+  });
+
   it("shows name, count and colour of every class", () => {
     render(<Legend label="label" entries={entries} />, host);
     expect(host.textContent).toBe("cat1,234dog");

@@ -12,7 +12,10 @@ from nbviz.core.capture import probabilities
 from nbviz.core.samples import Samples
 
 MOST_CLASSES = 200
-"""Integer labels of more different values than this are numbers, not classes."""
+"""Integer labels without names that have more different values than this are numbers, not classes."""
+
+MOST_NAMED = 65_000
+"""Named classes that can be told apart in a picture at all."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,9 +86,14 @@ def spread(n: int, count: int) -> np.ndarray:
 def class_labels(samples: Samples) -> np.ndarray | None:
     """The labels, (n,) int64, if they are classes."""
     labels = samples.labels
-    if labels is None or labels.dtype.kind != "i" or len(np.unique(labels)) > MOST_CLASSES:
+    if labels is None or labels.dtype.kind != "i":
         return None
-    return labels
+    return labels if len(np.unique(labels)) <= _most_classes(samples) else None
+
+
+def _most_classes(samples: Samples) -> int:
+    """Labels that are words, or numbers with names, are classes however many there are."""
+    return MOST_NAMED if samples.class_names else MOST_CLASSES
 
 
 def why_no_classes(samples: Samples) -> str:
@@ -96,9 +104,8 @@ def why_no_classes(samples: Samples) -> str:
     known = labels[np.isfinite(labels)]
     different, missing = len(np.unique(known)), len(labels) - len(known)
     if labels.dtype.kind == "i":
-        return (
-            f"y holds {different} whole numbers, more than {MOST_CLASSES} classes: they are taken for values"
-        )
+        what, most = "names" if samples.class_names else "whole numbers", _most_classes(samples)
+        return f"y holds {different} {what}, more than {most} classes: they are taken for values"
     if missing and different <= MOST_CLASSES and (known == np.round(known)).all():
         return (
             f"y has no label (NaN) for {missing} of {len(labels)} samples: its whole numbers are therefore "

@@ -65,10 +65,13 @@ class ModelSpecimen:
 
     @property
     def notes(self) -> tuple[str, ...]:
+        notes = self.network.notes
+        if self._is_regression() and self.samples.labels.dtype.kind == "i":  # type: ignore[union-attr]
+            notes += ("no predictions: the model returns one number, and y has more than two classes",)
         if not self._bad_outputs:
-            return self.network.notes
+            return notes
         bad = f"no predictions: the model's output is NaN for {self._bad_outputs:,} samples"
-        return (*self.network.notes, bad)
+        return (*notes, bad)
 
     def reduction(self, layer: str, reduce: str) -> str:
         """How ``layer`` is reduced where ``reduce`` is asked for: the channels of a hidden layer are
@@ -135,9 +138,17 @@ class ModelSpecimen:
     def _classifies(self) -> bool:
         """Whether the output may be scores of classes: one vector per sample, and labels that are classes."""
         labels = self.samples.labels
-        if labels is not None and labels.dtype.kind == "f":
+        if (labels is not None and labels.dtype.kind == "f") or self._is_regression():
             return False
         return sum(size > 1 for size in self.network.layer(OUTPUT, self.samples).shape) <= 1
+
+    def _is_regression(self) -> bool:
+        """Whether the model returns one number, and the labels are too many to be told apart by one."""
+        labels = self.samples.labels
+        if labels is None or self.class_names:
+            return False
+        values = math.prod(self.network.layer(OUTPUT, self.samples).shape)
+        return values == 1 and len(np.unique(labels)) > 2
 
     def _features(self, layer: str, reduce: str, n: int) -> int:
         spec = self.network.layer(layer, self.samples)

@@ -101,14 +101,15 @@ def check_neighbours(k: int, n_samples: int) -> int:
     return int(k)
 
 
-def check_perplexity(perplexity: float, n_samples: int) -> float:
+def check_perplexity(perplexity: float, n_samples: int, *, of: str = "samples", otherwise: str = "") -> float:
     """Return the perplexity, or raise if it is below 1 or not below a third of the samples.
 
-    A perplexity p is read off 3p neighbours, so 3p of them must exist.
+    A perplexity p is read off 3p neighbours, so 3p of them must exist. The message speaks ``of`` samples or
+    units, and says what to do ``otherwise``.
     """
     largest = (n_samples - 1) // 3
     if largest < 1:
-        raise ValueError(f"t-SNE needs at least 4 samples, got {n_samples}; method='pca' works with 2")
+        raise ValueError(f"t-SNE needs at least 4 {of}, got {n_samples}{otherwise and '; '}{otherwise}")
     if not 1 <= perplexity < n_samples / 3:
         raise ValueError(
             f"perplexity={perplexity:g} does not suit {n_samples} samples: "

@@ -14,7 +14,7 @@ from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.core.recording import Recording, class_labels, spread
+from nbviz.core.recording import Recording, class_labels, spread, why_no_classes
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen, samples_token
 from nbviz.core.version import fingerprint, structure
@@ -212,15 +212,15 @@ def frames_of_steps(
     notes: tuple[str, ...] = ()
     if len(accuracies) == len(frames) and None not in accuracies:
         accuracy = np.array(accuracies)
-    elif reasons:
-        notes = _why_unknown(samples, reasons[0])
+    elif reasons or class_labels(samples) is None:
+        notes = _why_unknown(samples, reasons[0] if reasons else "")
     yield Result(FrameActivations(tuple(name for name, _, _ in frames), tuple(arrays), rows, accuracy, notes))
 
 
 def _why_unknown(samples: Samples, why_not: str) -> tuple[str, ...]:
-    """A note on an accuracy that there is not, if there are labels that are classes."""
+    """A note on an accuracy that there is not, if there are labels."""
     if class_labels(samples) is None:
-        return ()
+        return tuple(filter(None, (why_no_classes(samples),)))
     return (f"accuracy unknown: {why_not or 'the model gives no score per class'}",)
 
 

@@ -116,7 +116,12 @@ def neuron_projection_steps(
     living, notes = _living(array)
     if method == "tsne":
         largest = float(max(1, min(30, (len(living) - 1) // 3)))
-        perplexity = check_perplexity(largest if perplexity is None else perplexity, len(living))
+        perplexity = check_perplexity(
+            largest if perplexity is None else perplexity,
+            len(living),
+            of="units",
+            otherwise="method='mds' works with 2",
+        )
 
     yield Progress(0, 1, "correlations of units")
     pairs = correlation_dissimilarity(array[:, living])

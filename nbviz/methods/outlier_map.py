@@ -207,8 +207,8 @@ class _Measure:
         return Result(self.picture) if is_last else Preview(self.picture)
 
     def _predictions(self, value: LayerMap) -> NDArray[np.int64] | None:
-        if value.predictions is None or self.classes.why_not:
-            return None
+        if value.predictions is None or self.classes.why_not or value.accuracy is None:
+            return None  # they do not compare with the labels; a note of the map says why
         return np.asarray(value.predictions.classes, np.int64)
 
     def _notes(self, value: LayerMap) -> tuple[str, ...]:

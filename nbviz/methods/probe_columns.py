@@ -97,6 +97,12 @@ def probe_columns(
             notes.append(f"{name}: each class lies in one {groups}, so its folds do not keep {groups} whole")
         if kinds is not None and name == shuffle_by:
             notes.append(f"{name}: its own control is shuffled sample by sample; values stay apart as wholes")
+        is_held_out = one.is_numeric and not nested and groups == shuffle_by
+        if is_held_out and codes is not None and len(np.unique(codes)) < 2 * folds:
+            notes.append(
+                f"{name}: its control is not known, since some folds hold one {groups}, with one shuffled "
+                "value: take fewer folds, or another shuffle_by"
+            )
         found.append(one)
         types.append(None if kinds is None or name == shuffle_by else kinds[one.rows])
         notes += one.notes

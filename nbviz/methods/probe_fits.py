@@ -42,7 +42,8 @@ def ridge_score(
     fit: NDArray[np.integer],
     held_out: NDArray[np.integer],
 ) -> float:
-    """R² on the rows ``held_out`` of a ridge regression that was fitted on the rows ``fit``.
+    """R² on the rows ``held_out`` of a ridge regression that was fitted on the rows ``fit``; NaN where these
+    have one value only.
 
     The penalty is that of :data:`RIDGE_PENALTIES` whose leave-one-out error on ``fit`` is least, as in
     scikit-learn's ``RidgeCV``; here one decomposition serves all of them. With the singular vectors U and
@@ -69,5 +70,7 @@ def ridge_score(
     best = RIDGE_PENALTIES[int(np.argmin(errors))]
     weights = right @ (scale / (squares[there] + best) * along)
     missed = target[held_out] - level - (features[held_out] - mean) @ weights
-    around = target[held_out] - target[held_out].mean()
-    return float(1 - (missed**2).sum() / (around**2).sum())
+    around = ((target[held_out] - target[held_out].mean()) ** 2).sum()
+    if around <= 1e-12 * (target**2).sum():
+        return float("nan")
+    return float(1 - (missed**2).sum() / around)

@@ -100,7 +100,7 @@ def project_steps(
     if codes is not None:
         check_neighbours(k, n_samples)
     if method == "tsne":
-        check_perplexity(perplexity, n_samples)
+        check_perplexity(perplexity, n_samples, otherwise="method='pca' works with 2")
         if n_iter < 1 or (frame_every is not None and frame_every < 1):
             raise ValueError(f"n_iter={n_iter} and frame_every={frame_every} must be at least 1")
     begin = None if start is None else _check_start(start, method, n_samples)

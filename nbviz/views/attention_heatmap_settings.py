@@ -7,6 +7,7 @@ from typing import Any
 import traitlets as t
 
 from nbviz.views.base import View
+from nbviz.views.parts.traits import Number
 
 
 class AttentionSettings(View):
@@ -30,7 +31,7 @@ class AttentionSettings(View):
     combine = t.Enum(["head", "mean", "max", "rollout"], "head").tag(sync=True, parameter=True)
     """One head, the mean or the largest weight over the heads of the layer, or the rollout up to it."""
 
-    temperature = t.Float(1.0, min=0.01, max=100.0).tag(sync=True, parameter=True)
+    temperature = Number(1.0, min=0.01, max=100.0).tag(sync=True, parameter=True)
     """Divides the attention logits: below 1 sharper, above 1 flatter."""
 
     hidden = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)

@@ -33,9 +33,15 @@ from nbviz.views.evolution_explorer_maps import MapsAtHand
 from nbviz.views.parts.columns import class_codes, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import arrays_by_layer, known_rows, samples_of, samples_of_arrays
+from nbviz.views.parts.sample_map import (
+    answer_picture,
+    arrays_by_layer,
+    known_rows,
+    samples_of,
+    samples_of_arrays,
+)
 from nbviz.views.parts.sized_view import SizedView
-from nbviz.views.parts.traits import Indices
+from nbviz.views.parts.traits import Indices, Number
 
 POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""
@@ -81,10 +87,10 @@ class EvolutionExplorer(SizedView):
     """How maps are made comparable: all together, with a price on moving (dynamic t-SNE); one t-SNE of all
     frames (joint, epochs only); each begins where the one before ended (follow)."""
 
-    strength = t.Float(0.001, min=0.0).tag(sync=True, parameter=True)
+    strength = Number(0.001, min=0.0).tag(sync=True, parameter=True)
     """λ of dynamic t-SNE: 0 gives independent maps, a large one the same map in all frames."""
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 
@@ -100,7 +106,7 @@ class EvolutionExplorer(SizedView):
     seed = t.Int(0, min=0).tag(sync=True, parameter=True)
     """One seed gives one picture."""
 
-    bundling = t.Float(1.0, min=0.0, max=1.0).tag(sync=True, parameter=True)
+    bundling = Number(1.0, min=0.0, max=1.0).tag(sync=True, parameter=True)
     """How far trails of one class are drawn together: 0 straight, 1 fully."""
 
     k = t.Int(6, min=1).tag(sync=True, parameter=True)
@@ -109,7 +115,7 @@ class EvolutionExplorer(SizedView):
     colour_by = t.Unicode("").tag(sync=True, parameter=True)
     """``"label"`` or a metadata column, ``""`` for none. Trails of one class of it are drawn together."""
 
-    frame_shown = t.Float(0.0, min=0.0).tag(sync=True)
+    frame_shown = Number(0.0, min=0.0).tag(sync=True)
     """Frame that is drawn, 0 to the number of frames less 1; between two whole numbers the points are on
     their way."""
 
@@ -197,8 +203,13 @@ class EvolutionExplorer(SizedView):
         ValueError
             If there are fewer than two frames, lengths differ, or the keys of ``predictions`` are others.
         TypeError
-            If the activations are not real numbers, or a keyword is unknown.
+            If the activations are no mapping or not real numbers, or a keyword is unknown.
         """
+        if not isinstance(activations, Mapping):
+            raise TypeError(
+                "activations are a mapping of epoch or layer to array, {0: A, 5: B}; a list of arrays as "
+                f"dict(enumerate(arrays)). Got {type(activations).__name__}"
+            )
         arrays = arrays_by_layer(activations)
         if len(arrays) < 2:
             raise ValueError(
@@ -253,6 +264,7 @@ class EvolutionExplorer(SizedView):
                 "epochs": epochs,
                 "columns": columns,
                 "names": row_names(samples, self._network),
+                "pictures": pictures and samples.picture(0) is not None,
             },
         )
 
@@ -341,7 +353,16 @@ class EvolutionExplorer(SizedView):
     def encode(self, value: EvolutionPicture) -> Frame:
         return encode_evolution(value)
 
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """One larger picture of a sample, for the card under the pointer."""
+        answer_picture(self, content, self._samples)
+
     # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the samples shown, (samples,) int."""
+        return self.latest().frames.rows
 
     @property
     def evolution(self) -> Evolution:

@@ -24,6 +24,7 @@ from nbviz.methods.recurrent.states import States
 from nbviz.methods.state_track import source_notes
 from nbviz.views.base import View
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.traits import Number
 
 NEARLY_ALWAYS = 0.9
 """Share of the steps that counts as nearly always, in the words of the table."""
@@ -61,10 +62,10 @@ class GateSaturation(View):
     figure 3.
     """
 
-    left = t.Float(0.1, min=0.0, max=1.0).tag(sync=True, parameter=True)
+    left = Number(0.1, min=0.0, max=1.0).tag(sync=True, parameter=True)
     """A gate is closed (left-saturated) where it is below this."""
 
-    right = t.Float(0.9, min=0.0, max=1.0).tag(sync=True, parameter=True)
+    right = Number(0.9, min=0.0, max=1.0).tag(sync=True, parameter=True)
     """A gate is open (right-saturated) where it is above this; not below ``left``."""
 
     pinned = t.List(t.Int(min=0), default_value=[]).tag(sync=True)

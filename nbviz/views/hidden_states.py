@@ -27,6 +27,7 @@ from nbviz.methods.text_annotations import annotations_of, gaps
 from nbviz.views.hidden_states_frames import StatesPicture, encode_picture, encode_track
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.states_view import StatesView
+from nbviz.views.parts.traits import Number
 
 
 class HiddenStates(StatesView):
@@ -65,7 +66,7 @@ class HiddenStates(StatesView):
     layer = t.Unicode("").tag(sync=True, parameter=True)
     """Layer whose cells are drawn, selected and searched; empty for all."""
 
-    threshold = t.Float(0.3, min=0.0).tag(sync=True, parameter=True)
+    threshold = Number(0.3, min=0.0).tag(sync=True, parameter=True)
     """θ: a cell is on where its state is θ or more. Snaps to the levels, 1/128 (gates: 1/256)."""
 
     sign = t.Enum(["positive", "negative", "both"], "positive").tag(sync=True, parameter=True)
@@ -92,7 +93,7 @@ class HiddenStates(StatesView):
     off = t.List(t.Int(), default_value=[]).tag(sync=True, parameter=True)
     """Cells held at ``held`` in a second run of the model, numbered over all layers; empty for none."""
 
-    held = t.Float(0.0).tag(sync=True, parameter=True)
+    held = Number(0.0).tag(sync=True, parameter=True)
     """Value at which they are held: 0 switches them off."""
 
     continuation = t.Int(80, min=0, max=2000).tag(sync=True, parameter=True)

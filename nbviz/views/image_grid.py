@@ -37,6 +37,7 @@ from nbviz.views.parts.sample_map import (
     known_layers,
     samples_of,
 )
+from nbviz.views.parts.traits import Number
 
 LARGE_SPRITE = 2_000_000
 """Bytes of thumbnails that are sent where fewer do not hold all pictures."""
@@ -77,7 +78,7 @@ class ImageGrid(SampleMapView):
     Crouse's version of 2016).
     """
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 
@@ -95,10 +96,10 @@ class ImageGrid(SampleMapView):
     """What the frames of the pictures mean: ``"label"``, ``"prediction"``, ``"correct"``, ``"confidence"``, a
     metadata column, or ``"nothing"``."""
 
-    zoom = t.Float(1.0, min=0.5, max=2000.0).tag(sync=True)
-    """How large the wall is drawn: 1 shows all of it."""
+    zoom = Number(1.0, min=0.5, max=2000.0).tag(sync=True)
+    """How large the wall is drawn: 1, with ``centre = (0.5, 0.5)``, shows all of it."""
 
-    centre = t.Tuple(t.Float(), t.Float(), default_value=(0.5, 0.5)).tag(sync=True)
+    centre = t.Tuple(Number(), Number(), default_value=(0.5, 0.5)).tag(sync=True)
     """The place of the wall in the middle of the view: shares of its width and height from the lower left."""
 
     predictions_sent = t.Dict().tag(sync=True, echo_update=False)
@@ -299,7 +300,9 @@ class ImageGrid(SampleMapView):
 
     @property
     def neighbourhood_hit(self) -> float | None:
-        """Of the pictures in the 8 cells around a picture, the share with its label: mean, 0 to 1.
+        """Of the pictures in the 8 cells nearest to a picture, the share with its label: mean, 0 to 1.
+
+        Those are the cells around it, at the border of the wall also some farther away.
 
         None without labels that are classes, and after a stop that came before the grid.
         """

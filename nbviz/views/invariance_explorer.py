@@ -25,6 +25,7 @@ from nbviz.methods.picture_features import first_and_last, gives_classes
 from nbviz.methods.top_images import read_in, samples_of
 from nbviz.views.base import View
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.traits import Number
 
 _AS_GIVEN = {"translate": 0.0, "scale": 1.0, "rotate": 0.0}
 _USUAL_POINTS = {"translate": 31, "scale": 17, "rotate": 36}
@@ -77,13 +78,13 @@ class InvarianceExplorer(View):
     furthest = t.Int(0, min=0).tag(sync=True, parameter=True)
     """Largest shift either way, pixels; 0 for 60/224 of the picture, as in the paper."""
 
-    smallest = t.Float(1.0, min=0.05, max=20.0).tag(sync=True, parameter=True)
+    smallest = Number(1.0, min=0.05, max=20.0).tag(sync=True, parameter=True)
     """Smallest factor of scale; below 1 the picture shrinks."""
 
-    largest = t.Float(1.8, min=0.05, max=20.0).tag(sync=True, parameter=True)
+    largest = Number(1.8, min=0.05, max=20.0).tag(sync=True, parameter=True)
     """Largest factor of scale."""
 
-    turn = t.Float(350.0, min=1.0, max=360.0).tag(sync=True, parameter=True)
+    turn = Number(350.0, min=1.0, max=360.0).tag(sync=True, parameter=True)
     """Largest angle, degrees counter-clockwise."""
 
     points = t.Int(0, min=0, max=400).tag(sync=True, parameter=True)
@@ -104,7 +105,7 @@ class InvarianceExplorer(View):
     measure = t.Enum(["relative", "absolute"], "relative").tag(sync=True)
     """Distance over the norm of the features of the picture as given, or in units of activation."""
 
-    value = t.Float(0.0).tag(sync=True)
+    value = Number(0.0).tag(sync=True)
     """The marked strength: pixels, factor or degrees. It comes to the nearest value there is."""
 
     height = t.Int(300, min=200, max=2000).tag(sync=True)

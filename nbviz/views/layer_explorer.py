@@ -31,11 +31,13 @@ from nbviz.views.parts.columns import RESERVED, columns_of, known_column, row_na
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.sample_map import (
     SampleMapView,
+    answer_picture,
     arrays_by_layer,
     known_layers,
     samples_of,
     samples_of_arrays,
 )
+from nbviz.views.parts.traits import Number
 
 MOST_PATHS = 1000
 """Samples whose paths are shown at first."""
@@ -89,7 +91,7 @@ class LayerExplorer(SampleMapView):
     """Checkpoint whose weights are used; None for the model as it is now. Maps of two epochs are turned so as
     to lie alike."""
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 
@@ -253,7 +255,7 @@ class LayerExplorer(SampleMapView):
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
         if self._specimen is not None:
-            self.answer_picture(content, self._specimen.samples)
+            answer_picture(self, content, self._specimen.samples)
 
     def evolution(self, **traits: Any) -> EvolutionExplorer:
         """The same samples and layer over all epochs, or layers, with the path of each sample.
@@ -265,7 +267,8 @@ class LayerExplorer(SampleMapView):
         ----------
         **traits
             Of :class:`~nbviz.EvolutionExplorer`, for example ``over="layers"`` or ``strength=0.01``.
-            ``layer``, ``n_samples``, ``reduce``, ``k``, ``seed`` and ``colour_by`` are as here unless given.
+            ``layer``, ``n_samples``, ``reduce``, ``k``, ``seed`` and ``colour_by`` are as here unless given;
+            distances are Euclidean.
 
         Raises
         ------
@@ -280,9 +283,12 @@ class LayerExplorer(SampleMapView):
         names = [layer.name for layer in network.layers(self._specimen.samples)]
         layer = traits.get("layer", self.layer)
         if layer not in names:
-            raise unknown_name("layer of the model", layer, names)
+            if traits.get("over") != "layers":
+                raise unknown_name("layer of the model", layer, names)
+            layer = ""
         columns = self.specimen["columns"]
-        same = {name: getattr(self, name) for name in ("layer", "reduce", "k", "seed", "selection")}
+        same = {name: getattr(self, name) for name in ("reduce", "k", "seed", "selection")}
+        same["layer"] = layer
         same["n_samples"] = min(self.n_samples or MOST_PATHS, MOST_PATHS, len(self._specimen.samples))
         same["colour_by"] = self.colour_by if self.colour_by in columns else next(iter(columns), "")
         view = EvolutionExplorer(network, self._specimen.samples, **{**same, **traits})

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nbviz.core.recording import MOST_CLASSES
 from nbviz.core.samples import Samples
 
 LABEL = "label"
@@ -25,8 +26,12 @@ def labels_of(samples: Samples) -> dict[str, np.ndarray]:
     """All labels by name. A metadata column called "label" goes by another name where there are labels."""
     if samples.labels is None:
         return dict(samples.metadata)
+    labels = samples.labels
+    if samples.class_names and len(np.unique(labels)) > MOST_CLASSES:
+        # So many numbers alone would be taken for values; with names they are classes.
+        labels = np.array([samples.label_name(int(label)) for label in labels])
     own = {f"{name} (metadata)" if name == LABEL else name: v for name, v in samples.metadata.items()}
-    return {LABEL: samples.labels, **own}
+    return {LABEL: labels, **own}
 
 
 def same_classes(columns: Mapping[str, np.ndarray], first: str, second: str) -> bool:

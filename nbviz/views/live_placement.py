@@ -26,6 +26,7 @@ from nbviz.views.parts.pixels import Pixels
 from nbviz.views.parts.points import packed_sprite
 from nbviz.views.parts.sample_map import samples_of
 from nbviz.views.parts.sized_view import SizedView
+from nbviz.views.parts.traits import Number
 
 
 class LivePlacement(SizedView):
@@ -74,7 +75,7 @@ class LivePlacement(SizedView):
     n_samples = t.Int(2000, min=0).tag(sync=True, parameter=True)
     """How many samples the map has, evenly spread over all; 0 for all. More take longer to place among."""
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """Of the map: about how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 
@@ -110,7 +111,7 @@ class LivePlacement(SizedView):
     """Row number of the sample that lies on the sheet as it is; -1 once it is drawn on. Setting it brings the
     sample to the sheet."""
 
-    brush = t.Float(0.0, min=0.0).tag(sync=True)
+    brush = Number(0.0, min=0.0).tag(sync=True)
     """Diameter of the brush in pixels of the picture; 0 for a twelfth of its shorter side, at least 1."""
 
     ink = t.Unicode("").tag(sync=True)

@@ -39,8 +39,8 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import SampleMapView, samples_of, samples_of_arrays
-from nbviz.views.parts.traits import Indices
+from nbviz.views.parts.sample_map import SampleMapView, answer_picture, samples_of, samples_of_arrays
+from nbviz.views.parts.traits import Indices, Number
 
 PRESERVATION = "preservation"
 
@@ -103,7 +103,7 @@ class MapComparison(SampleMapView):
     match = t.Bool(True).tag(sync=True, parameter=True)
     """Whether the right map starts from the left one, so that they can be compared by eye."""
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 
@@ -320,7 +320,7 @@ class MapComparison(SampleMapView):
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """One larger picture of a sample, for the card under the pointer."""
         if self._sides is not None:
-            self.answer_picture(content, self._sides[0].now.samples)
+            answer_picture(self, content, self._sides[0].now.samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

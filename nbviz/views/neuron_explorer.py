@@ -16,7 +16,7 @@ from nbviz.core.events import Preview, Progress, Result, Steps, result_of
 from nbviz.core.kept import Kept
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
-from nbviz.core.recording import Recording, class_labels, spread
+from nbviz.core.recording import Recording, class_labels, spread, why_no_classes
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neuron_projection import NeuronProjection, neuron_projection_steps
@@ -35,6 +35,7 @@ from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
 from nbviz.views.parts.resumable import Resumable
 from nbviz.views.parts.sample_map import (
+    answer_picture,
     arrays_by_layer,
     known_rows,
     samples_of,
@@ -185,6 +186,7 @@ class NeuronExplorer(View):
                 "maps": [layer.name for layer in layers if len(layer.shape) > 1],
                 "columns": columns,
                 "names": row_names(samples, self.shown_network()),
+                "pictures": pictures and samples.picture(0) is not None,
                 "classes": class_labels(samples) is not None,
             },
         )
@@ -279,16 +281,26 @@ class NeuronExplorer(View):
             raise ValueError(
                 f"unit {params.units[-1]} does not exist: {params.layer} has {array.shape[1]}, counted from 0"
             )
+        notes = tuple(filter(None, (why_no_classes(self._specimen.samples),))) if self._specimen else ()
         active = sample_activity(array, params.units, standardise=True) if len(params.units) else None
         words = f"mean activation of {len(params.units)} selected units (standard deviations)"
         return NeuronPicture(
-            params.layer, rows, samples, units, array, values, title, active, words, len(chosen), told
+            params.layer, rows, samples, units, array, values, title, active, words, len(chosen), told, notes
         )
 
     def encode(self, value: NeuronPicture) -> Frame:
         return encode_neurons(value)
 
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """One larger picture of a sample, for the card under the pointer."""
+        answer_picture(self, content, None if self._specimen is None else self._specimen.samples)
+
     # What a script reads. Each waits for the request that was asked for last.
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the samples shown, (n,) int."""
+        return self.latest().rows
 
     @property
     def embedding(self) -> np.ndarray:
@@ -307,7 +319,8 @@ class NeuronExplorer(View):
 
     @property
     def unit_values(self) -> np.ndarray:
-        """What colours the units, (units,)."""
+        """What colours the units while ``colour_units`` is ``"activity"``, (units,): mean activation, or the
+        difference on the selected samples. By class see ``discriminative``."""
         return self.latest().unit_values
 
     @property

@@ -42,6 +42,8 @@ class NeuronPicture(Brief):
         Selected samples among those shown.
     discriminative : Discriminative or None
         Which class each unit tells from the rest, if that is asked for.
+    notes : tuple of str
+        On the samples.
     """
 
     layer: str
@@ -55,6 +57,7 @@ class NeuronPicture(Brief):
     sample_title: str
     n_selected: int
     discriminative: Discriminative | None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_difference(self) -> bool:
@@ -81,7 +84,7 @@ def encode_neurons(value: NeuronPicture) -> Frame:
         "isSigned": value.is_difference,
         "sampleTitle": value.sample_title if value.sample_values is not None else "",
         "classes": None if told is None else [str(name) for name in told.classes],
-        "notes": list(value.units.notes),
+        "notes": [*value.units.notes, *value.samples.notes, *value.notes],
     }
     arrays = [
         samples,

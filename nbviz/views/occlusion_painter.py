@@ -25,6 +25,7 @@ from nbviz.views.base import View
 from nbviz.views.occlusion_painter_frames import PainterPicture, encode_painting
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Mask, shown_pixels
+from nbviz.views.parts.traits import Number
 
 
 class OcclusionPainter(View):
@@ -101,7 +102,7 @@ class OcclusionPainter(View):
     """What the map shows. ``"activation"`` is that of ``layer``; without a layer the view shows the
     probability and says so."""
 
-    opacity = t.Float(0.65, min=0.0, max=1.0).tag(sync=True)
+    opacity = Number(0.65, min=0.0, max=1.0).tag(sync=True)
     """Of the map over the picture."""
 
     brush = t.Int(0, min=0).tag(sync=True)

@@ -36,7 +36,7 @@ from nbviz.views.parts.sample_map import (
     samples_of_arrays,
 )
 from nbviz.views.parts.sized_view import usual_k
-from nbviz.views.parts.traits import Indices
+from nbviz.views.parts.traits import Indices, Number
 
 
 class OutlierExplorer(SampleMapView):
@@ -71,7 +71,7 @@ class OutlierExplorer(SampleMapView):
     nearest neighbours: Espadoto, Rodrigues, Hirata, Telea 2021.
     """
 
-    perplexity = t.Float(30.0, min=1.0).tag(sync=True, parameter=True)
+    perplexity = Number(30.0, min=1.0).tag(sync=True, parameter=True)
     """About how many neighbours a sample attends to; 1 to below a third of the samples. Until it
     is set: 30, or what ``n_samples`` allows."""
 

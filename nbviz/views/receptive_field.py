@@ -22,6 +22,7 @@ from nbviz.methods.receptive_field import RandomPatches, random_patches_steps
 from nbviz.methods.top_images import of_input_size, read_in, samples_of
 from nbviz.views.base import View
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.traits import Number
 from nbviz.views.receptive_field_frame import describe, map_arrays, picture_strip
 
 
@@ -79,7 +80,7 @@ class ReceptiveField(View):
     shown = t.Int(0, min=0).tag(sync=True)
     """Which of the top images is shown large, 0 for the first."""
 
-    opacity = t.Float(0.7, min=0.0, max=1.0).tag(sync=True)
+    opacity = Number(0.7, min=0.0, max=1.0).tag(sync=True)
     """Of a discrepancy map over its image."""
 
     whole_map = t.Bool(False).tag(sync=True)

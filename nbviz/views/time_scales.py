@@ -23,6 +23,7 @@ from nbviz.methods.time_scales import time_scales_steps
 from nbviz.methods.typo import Typo, one_sequence, other_token, retyped, shown_tokens, typo_of
 from nbviz.views.base import View
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.traits import Number
 from nbviz.views.time_scales_frames import TimeScalesPicture, encode_picture
 
 MOST_TOKENS = 20_000
@@ -101,7 +102,7 @@ class TimeScales(View):
     off = t.List(t.Int(min=0), default_value=[]).tag(sync=True, parameter=True)
     """Cells held at ``held`` in a second curve, numbered over all recurrent layers; empty for none."""
 
-    held = t.Float(0.0).tag(sync=True, parameter=True)
+    held = Number(0.0).tag(sync=True, parameter=True)
     """Value at which they are held: 0 switches them off. Of an LSTM it is c that is held."""
 
     pinned = t.List(t.Int(min=0), default_value=[]).tag(sync=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets as t
+from synthetic_view import message
 from torch import nn
 
 import nbviz
@@ -223,13 +224,13 @@ def test_activations_by_layer_without_labels_or_predictions():
     ("activations", "options", "message"),
     [
         ({0: np.ones((9, 2))}, {}, "two epochs or more"),
-        (np.ones((9, 2)), {}, "two epochs or more"),
+        (np.ones((2, 9, 2)), {}, "mapping of epoch"),
         ({0: np.ones((9, 2)), 1: np.ones((8, 2))}, {}, "9 samples"),
         ({0: np.ones((9, 2)), 1: np.ones((9, 2))}, {"predictions": {0: np.zeros(9)}}, "same keys"),
     ],
 )
 def test_bad_activations(activations, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         EvolutionExplorer.from_activations(activations, **options)
 
 
@@ -378,3 +379,32 @@ def test_activations_of_one_layer_have_no_layer_to_choose():
     arrays = {0: np.random.default_rng(0).normal(size=(20, 3)), 1: np.eye(20, 3)}
     with pytest.raises(t.TraitError, match="leave layer out"):
         EvolutionExplorer.from_activations(arrays, layer="fc1")
+
+
+def test_rows_shown_notes_and_numbers_of_numpy(show, mlp, some):
+    view = show(n_samples=40)
+    np.testing.assert_array_equal(view.rows, view.latest().frames.rows)
+    for perplexity in np.arange(5, 12, 5):
+        view.perplexity = perplexity
+    assert view.perplexity == 10
+    view.strength = np.float32(0.5)
+    assert view.evolution.strength == 0.5
+    labels = np.where(np.arange(120) == 7, np.nan, np.asarray(some.labels))
+    partly = show(mlp, nbviz.Samples(some.inputs, labels))
+    assert any("no label (NaN) for 1 of 120" in note for note in partly.notes)
+    with pytest.raises(TypeError, match=r"dict\(enumerate\(arrays\)\)"):
+        EvolutionExplorer.from_activations([np.ones((9, 2))] * 2)
+
+
+def test_a_larger_picture_is_sent_when_asked_for(show, monkeypatch):
+    view, sent = show(), []
+    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    assert view.specimen["pictures"]
+    message(view, type="picture", row=3)
+    [(content, buffers)] = sent
+    assert (content["type"], content["row"]) == ("picture", 3)
+    assert len(buffers) == 1
+    arrays = {0: np.eye(20, 3), 1: np.eye(20, 3)}
+    given = type(view).from_activations(arrays if "over" in view.trait_names() else arrays[0], **QUICK)
+    assert not given.specimen["pictures"]
+    given.close()

@@ -184,3 +184,28 @@ def test_columns_of_predictions_are_by_row_where_not_all_are_shown(net, digits):
     np.testing.assert_allclose(confidence[rows], shares[rows], rtol=1e-4)
     assert np.isnan(np.delete(confidence, rows)).all()
     view.close()
+
+
+def test_many_words_are_classes_with_their_names(show):
+    names = [f"species {i % 300}" for i in range(600)]
+    view = show(np.random.default_rng(0).normal(size=(600, 4)), names)
+    column = view.specimen["columns"]["label"]
+    assert column["kind"] == "classes"
+    assert column["names"][np.frombuffer(column["codes"], np.uint16)[74]] == "species 74"
+    assert view.neighbourhood_hit is not None
+    numbers = show(np.random.default_rng(0).normal(size=(600, 4)), np.arange(600) % 300)
+    assert numbers.specimen["columns"]["label"]["kind"] == "numbers"
+    assert any("300 whole numbers, more than 200" in note for note in numbers.notes)
+
+
+def test_a_regression_with_whole_numbers_predicts_no_classes():
+    model, inputs = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 1), nn.Flatten(0)), torch.randn(60, 4)
+    view = LayerExplorer(model, inputs, torch.arange(60) % 7, **QUICK)
+    assert view.predictions is None
+    assert view.accuracy is None
+    assert any("returns one number, and y has more than two classes" in note for note in view.notes)
+    view.close()
+    binary = LayerExplorer(model, inputs, torch.arange(60) % 2, **QUICK)
+    assert set(binary.predictions) <= {0, 1}
+    assert binary.accuracy is not None
+    binary.close()

@@ -271,3 +271,13 @@ def test_a_view_of_all_epochs_is_not_kept_alive_by_the_one_it_came_from():
     view.close()
     other.selection = [2]
     other.close()
+
+
+def test_a_layer_that_is_a_function_does_not_hinder_the_way_over_all_layers():
+    net, digits = nbviz.zoo.load("mnist-mlp"), nbviz.zoo.load_mnist(30)
+    flat = {"raw": lambda batch: np.reshape(batch, (len(batch), -1))}
+    view = nbviz.LayerExplorer(net, digits, layers=flat, layer="raw", iterations=30, executor="inline")
+    paths = view.evolution(over="layers", iterations=20, executor="inline")
+    assert paths.evolution.names[0] == "input"
+    paths.close()
+    view.close()

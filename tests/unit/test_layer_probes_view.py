@@ -375,3 +375,27 @@ def test_the_seed_draws_the_untrained_network(probes, speech):
     assert view.table.untrained_hits[0] == first[0]
     view.seed = 0
     np.testing.assert_array_equal(view.table.untrained_hits, first)
+
+
+def test_the_control_of_numbers_whose_groups_are_shuffled_and_held_out_is_not_known(probes):
+    rng = np.random.default_rng(0)
+    view = given(
+        columns={"age": rng.normal(size=60), "who": np.arange(60) % 5},
+        column="age",
+        groups="who",
+        shuffle_by="who",
+        measure="selectivity",
+        folds=5,
+    )
+    assert np.isfinite(view.table.scores[:, 0]).all()
+    assert np.isnan(view.table.shuffled[:, 0]).all()
+    assert "inf" not in str(view)
+    assert any("age: its control is not known" in note for note in view.notes)
+    view.close()
+
+
+def test_many_words_are_not_taken_for_numbers():
+    words = [f"w{i % 250:03d}" for i in range(1500)]
+    points = np.random.default_rng(0).normal(size=(1500, 4))
+    with pytest.raises(ValueError, match="'label' has 250 classes, more than 200"):
+        nbviz.LayerProbes.from_activations(points, words, n_samples=0)

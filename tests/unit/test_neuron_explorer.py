@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets as t
+from synthetic_view import message
 from torch import nn
 
 import nbviz
@@ -231,3 +232,37 @@ def test_a_selection_leaves_the_map_of_the_samples_where_it_stands(cnn, some):
     np.testing.assert_array_equal(view.embedding, undisturbed.embedding)
     view.close()
     undisturbed.close()
+
+
+def test_the_rows_shown_and_what_is_said_of_them(show, cnn, some):
+    view = show(n_samples=40, layer="fc1")
+    np.testing.assert_allclose(
+        view.activations, capture(cnn, some, ["fc1"])["fc1"][view.rows], rtol=1e-4, atol=1e-5
+    )
+    assert any("30 iterations are few" in note for note in view.notes)
+    labels = np.where(np.arange(100) == 7, np.nan, np.asarray(some.labels))
+    partly = show(cnn, nbviz.Samples(some.inputs, labels))
+    assert any("no label (NaN) for 1 of 100" in note for note in partly.notes)
+
+
+def test_too_few_units_for_tsne_are_told_as_units():
+    points = np.random.default_rng(0).normal(size=(80, 3))
+    view = NeuronExplorer.from_activations(points, method="tsne", **QUICK)
+    assert "t-SNE needs at least 4 units, got 3; method='mds' works with 2" in str(view.error)
+    view.method = "mds"
+    assert view.error is None
+    view.close()
+
+
+def test_a_larger_picture_is_sent_when_asked_for(show, monkeypatch):
+    view, sent = show(), []
+    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    assert view.specimen["pictures"]
+    message(view, type="picture", row=3)
+    [(content, buffers)] = sent
+    assert (content["type"], content["row"]) == ("picture", 3)
+    assert len(buffers) == 1
+    arrays = {0: np.eye(20, 3), 1: np.eye(20, 3)}
+    given = type(view).from_activations(arrays if "over" in view.trait_names() else arrays[0], **QUICK)
+    assert not given.specimen["pictures"]
+    given.close()

@@ -300,3 +300,15 @@ def test_the_summary_is_of_the_picture_not_of_what_was_asked_for_since(net, some
         pass
     assert "neighbours in the activations" in view.summary()
     view.close()
+
+
+def test_predictions_of_other_classes_are_no_errors():
+    points = np.random.default_rng(0).normal(size=(60, 4))
+    view = OutlierExplorer.from_activations(
+        points, [f"c{i % 3}" for i in range(60)], predictions=["x"] * 60, **QUICK
+    )
+    assert view.errors is None or len(view.errors) == 0
+    assert view.overlap is None
+    assert "wrong" not in view.summary()
+    assert any("no class in common" in note for note in view.notes)
+    view.close()

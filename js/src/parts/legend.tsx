@@ -42,7 +42,10 @@ export interface LegendProps {
 }
 
 /** A row of classes with colour, name and count. */
+const MOST = 200; // more would make the page slow, and nobody tells their colours apart
+
 export function Legend({ label, entries, active = [], onPick }: LegendProps) {
+  const more = entries.length - MOST;
   const inside = ({ name, colour, shape, count }: LegendEntry) => (
     <>
       <Swatch colour={colour} shape={shape} />
@@ -52,7 +55,7 @@ export function Legend({ label, entries, active = [], onPick }: LegendProps) {
   );
   return (
     <fieldset class="nbviz-legend" aria-label={label}>
-      {entries.map((entry, i) =>
+      {entries.slice(0, MOST).map((entry, i) =>
         onPick ? (
           <button
             type="button"
@@ -70,6 +73,7 @@ export function Legend({ label, entries, active = [], onPick }: LegendProps) {
           </span>
         ),
       )}
+      {more > 0 && <span class="nbviz-legend-count">{`and ${more.toLocaleString("en")} more`}</span>}
     </fieldset>
   );
 }

@@ -29,6 +29,7 @@ import {
   type EvolutionSpecimen,
   factsOf,
   LIMITS,
+  percentDomain,
 } from "./evolution_explorer/controls";
 import { between, drawPaths, type Paths } from "./evolution_explorer/paths";
 import { Player } from "./evolution_explorer/player";
@@ -303,6 +304,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       at: Math.round(at),
       onPoint: (index: number) => setFrame(index),
       formatY: (v: number) => v.toFixed(1),
+      yDomain: percentDomain(curves.flatMap((curve) => curve.values)),
     });
   }
 

@@ -243,7 +243,13 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       });
       right.setColours(colours);
       const entries = shown.classes.map((name, i) => ({ name, colour: toCss(palette.colours[i]) }));
-      renderNode(h(Legend, { label: "class that a unit tells best", entries }), unitPanel.key);
+      renderNode(
+        h("div", null, [
+          h("div", { class: "nbviz-side-title" }, "class that a unit tells best; grey where it hardly helps"),
+          h(Legend, { label: "class that a unit tells best", entries }),
+        ]),
+        unitPanel.key,
+      );
       return;
     }
     const values = arrays[4] as Float32Array;

@@ -16,6 +16,7 @@ from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.layers import Layer
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen
+from nbviz.views.base import View
 from nbviz.views.parts.points import packed_sprite, single_picture
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
@@ -80,15 +81,16 @@ class SampleMapView(SizedView):
             self._sprite_is_due = False
             self.publish(thumbnails=packed_sprite(samples))
 
-    def answer_picture(self, content: dict[str, Any], samples: Samples) -> None:
-        """Send one larger picture of a sample, for the card under the pointer, if it is asked for."""
-        if content.get("type") == "picture":
-            found = single_picture(samples, int(content["row"]))
-            if found is not None:
-                self.send(found[0], buffers=found[1])
-
     def shown_network(self) -> Any:
         return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
+
+
+def answer_picture(view: View, content: dict[str, Any], samples: Samples | None) -> None:
+    """Send one larger picture of a sample, for the card under the pointer, if it is asked for."""
+    if content.get("type") == "picture" and samples is not None:
+        found = single_picture(samples, int(content["row"]))
+        if found is not None:
+            view.send(found[0], buffers=found[1])
 
 
 def samples_of(

@@ -8,6 +8,13 @@ import numpy as np
 import traitlets as t
 
 
+class Number(t.Float):
+    """A float that is also taken from numpy: ``for p in np.arange(5, 50, 5): view.perplexity = p``."""
+
+    def validate(self, obj: Any, value: Any) -> float:
+        return super().validate(obj, float(value) if isinstance(value, np.integer | np.floating) else value)
+
+
 class Whole(np.ndarray):
     """An array that is equal or not as a whole to another of its kind.
 

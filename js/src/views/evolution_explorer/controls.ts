@@ -108,6 +108,15 @@ export function controlsOf(
   ]);
 }
 
+/** What an axis of percentages spans: whole tens, never beyond 0 and 100. */
+export function percentDomain(values: number[]): [number, number] {
+  const known = values.filter((value) => Number.isFinite(value));
+  if (!known.length) return [0, 100];
+  const high = Math.min(100, 10 * Math.ceil(Math.max(...known) / 10));
+  const low = Math.max(0, Math.min(10 * Math.floor(Math.min(...known) / 10), high - 10));
+  return [low, Math.max(high, low + 10)];
+}
+
 export function factsOf(meta: EvolutionMeta | null, at: number): Fact[] {
   if (!meta) return [];
   const facts: Fact[] = [

@@ -1,4 +1,5 @@
 // The slider over the frames, with a button that plays them.
+import { useWidth } from "../../parts/width";
 
 export interface PlayerProps {
   names: string[];
@@ -9,8 +10,28 @@ export interface PlayerProps {
   onPlay: () => void;
 }
 
+const LETTER = 6.2; // mean width of a letter of a name, CSS pixels
+const GAP = 6;
+
+/** Which names have room under a slider of `width`: the current one first, then both ends, then the others. */
+export function namesThatFit(names: string[], current: number, width: number): number[] {
+  const last = names.length - 1;
+  const taken: [number, number][] = [];
+  const fits = (i: number) => {
+    const size = Math.max(1, names[i].length) * LETTER;
+    const middle = (width * i) / Math.max(1, last);
+    const low = i === 0 ? 0 : i === last ? width - size : middle - size / 2;
+    if (taken.some(([from, to]) => low < to + GAP && low + size > from - GAP)) return false;
+    taken.push([low, low + size]);
+    return true;
+  };
+  const order = [...new Set([current, 0, last, ...names.keys()])].filter((i) => i in names);
+  return order.filter(fits).sort((a, b) => a - b);
+}
+
 export function Player({ names, at, playing, what, onFrame, onPlay }: PlayerProps) {
   const nearest = names[Math.round(at)] ?? "";
+  const [host, width] = useWidth<HTMLDivElement>();
   return (
     <div class="nbviz-player">
       <button
@@ -45,14 +66,15 @@ export function Player({ names, at, playing, what, onFrame, onPlay }: PlayerProp
           onFrame(Math.max(0, Math.min(names.length - 1, Math.round(at) + by)));
         }}
       />
-      <div class="nbviz-player-names" aria-hidden="true">
-        {names.map((name, i) => (
+      <div class="nbviz-player-names" aria-hidden="true" ref={host}>
+        {namesThatFit(names, Math.round(at), width).map((i) => (
           <span
-            key={name}
+            key={i}
             data-on={Math.round(at) === i ? "" : undefined}
+            data-edge={i === 0 ? "low" : i === names.length - 1 ? "high" : undefined}
             style={{ left: `${(100 * i) / Math.max(1, names.length - 1)}%` }}
           >
-            {name}
+            {names[i]}
           </span>
         ))}
       </div>

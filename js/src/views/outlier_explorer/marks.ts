@@ -35,8 +35,10 @@ export function paintMarks(
     context.beginPath();
     for (const point of points) {
       const [x, y] = at(point);
-      context.moveTo(x + radius + 2.6, y);
-      context.arc(x, y, radius + 2.6, 0, 2 * Math.PI);
+      // A selected point has an outline of its own: the ring stands clear of it.
+      const ring = radius + (marks.selected.has(point) ? 5 : 2.6);
+      context.moveTo(x + ring, y);
+      context.arc(x, y, ring, 0, 2 * Math.PI);
     }
     context.lineWidth = 1.3;
     context.strokeStyle = line;
