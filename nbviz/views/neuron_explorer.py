@@ -30,7 +30,7 @@ from nbviz.methods.unit_activity import (
 )
 from nbviz.views.base import View
 from nbviz.views.neuron_explorer_frame import NeuronPicture, encode_neurons
-from nbviz.views.parts.columns import columns_of, known_column, row_names
+from nbviz.views.parts.columns import columns_of, known_column, names_of_classes, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import packed_sprite
 from nbviz.views.parts.resumable import Resumable
@@ -255,7 +255,9 @@ class NeuronExplorer(View):
             if isinstance(event, Progress):
                 yield event
                 continue
-            picture = self._coloured(params, rows, event.value, units=unit_map, array=array, told=told)
+            picture = self._coloured(
+                params, specimen, rows, event.value, units=unit_map, array=array, told=told
+            )
             if isinstance(event, Preview):
                 yield Preview(picture)
         assert picture is not None
@@ -264,6 +266,7 @@ class NeuronExplorer(View):
     def _coloured(
         self,
         params: SimpleNamespace,
+        specimen: Specimen,
         rows: np.ndarray,
         samples: Embedding,
         *,
@@ -281,11 +284,22 @@ class NeuronExplorer(View):
             raise ValueError(
                 f"unit {params.units[-1]} does not exist: {params.layer} has {array.shape[1]}, counted from 0"
             )
-        notes = tuple(filter(None, (why_no_classes(self._specimen.samples),))) if self._specimen else ()
         active = sample_activity(array, params.units, standardise=True) if len(params.units) else None
         words = f"mean activation of {len(params.units)} selected units (standard deviations)"
         return NeuronPicture(
-            params.layer, rows, samples, units, array, values, title, active, words, len(chosen), told, notes
+            layer=params.layer,
+            rows=rows,
+            samples=samples,
+            units=units,
+            activations=array,
+            unit_values=values,
+            unit_title=title,
+            sample_values=active,
+            sample_title=words,
+            n_selected=len(chosen),
+            discriminative=told,
+            class_names=() if told is None else names_of_classes(specimen, told.classes),
+            notes=tuple(filter(None, (why_no_classes(specimen.samples),))),
         )
 
     def encode(self, value: NeuronPicture) -> Frame:

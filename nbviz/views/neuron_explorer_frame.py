@@ -42,6 +42,8 @@ class NeuronPicture(Brief):
         Selected samples among those shown.
     discriminative : Discriminative or None
         Which class each unit tells from the rest, if that is asked for.
+    class_names : tuple of str
+        Of the classes of ``discriminative``; empty without it.
     notes : tuple of str
         On the samples.
     """
@@ -57,7 +59,8 @@ class NeuronPicture(Brief):
     sample_title: str
     n_selected: int
     discriminative: Discriminative | None
-    notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def is_difference(self) -> bool:
@@ -83,7 +86,7 @@ def encode_neurons(value: NeuronPicture) -> Frame:
         "unitTitle": value.unit_title,
         "isSigned": value.is_difference,
         "sampleTitle": value.sample_title if value.sample_values is not None else "",
-        "classes": None if told is None else [str(name) for name in told.classes],
+        "classes": None if told is None else list(value.class_names),
         "notes": [*value.units.notes, *value.samples.notes, *value.notes],
     }
     arrays = [

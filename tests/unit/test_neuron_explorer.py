@@ -266,3 +266,11 @@ def test_a_larger_picture_is_sent_when_asked_for(show, monkeypatch):
     given = type(view).from_activations(arrays if "over" in view.trait_names() else arrays[0], **QUICK)
     assert not given.specimen["pictures"]
     given.close()
+
+
+def test_classes_that_units_tell_bear_their_names():
+    points, codes = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+    words = ["ape", "bee", "cat"]
+    view = NeuronExplorer.from_activations(points, codes, class_names=words, colour_units="class", **QUICK)
+    assert view.frame["meta"]["classes"] == words
+    view.close()

@@ -15,6 +15,7 @@ from nbviz.core.errors import unknown_name
 from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
+from nbviz.core.specimen import Specimen
 from nbviz.methods.recurrent.tokens import spell
 
 MOST_NAMES = 20_000
@@ -88,6 +89,12 @@ def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str,
         except ValueError as error:
             raise ValueError(f"metadata column {name!r}: {error}") from error
     return columns
+
+
+def names_of_classes(specimen: Specimen, classes: np.ndarray) -> tuple[str, ...]:
+    """What label numbers are called: the labels' own names, else the network's, else the number."""
+    names = specimen.samples.class_names or specimen.class_names
+    return tuple(names[c] if 0 <= c < len(names) else str(c) for c in map(int, classes))
 
 
 def known_column(name: str, specimen: Mapping[str, Any], further: Iterable[str] = ()) -> str:
