@@ -133,6 +133,7 @@ class LivePlacement(SizedView):
         self._recorded: ModelSpecimen | None = ModelSpecimen(network, samples)
         self._maps = MapKeeper()
         self._kept_landed: tuple[Any, Answer, Landing] | None = None
+        self._before: tuple[int, Any] | None = None  # sample and drawing, or text, before the sample came
         self._sprite_is_due = not reads_text
         layers = self._recorded.layers()
         traits["layer"] = self._recorded.check(traits.get("layer") or self._recorded.default_layer())
@@ -210,6 +211,7 @@ class LivePlacement(SizedView):
     def _bring(self, change: Any) -> None:
         if change["new"] < 0 or self._recorded is None:
             return
+        self._before = (change["old"], self.text if self._sheet is None else self.drawing)
         if self._sheet is None:
             self.text = self._recorded.samples.inputs[change["new"]]
         else:
@@ -284,12 +286,27 @@ class LivePlacement(SizedView):
     # From the browser, and from a script
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; or what is drawn shall be kept."""
+        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; what is drawn shall be kept; or the
+        sample that came to the sheet shall go again."""
         if content.get("type") == "keep":
             self._keep(self._latest)
+        if content.get("type") == "undo":
+            self._take_back()
         if content.get("type") == "picture" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))
+
+    def _take_back(self) -> None:
+        """The sheet as it was before a sample came to it: the click was the first of a double click."""
+        if self._before is None:
+            return
+        sample, given = self._before
+        if self._sheet is None:
+            self.text = given
+        else:
+            self.drawing = given
+        self.sample = sample
+        self._before = None
 
     def stop(self) -> None:
         """Stop what is computed now; the last good picture stays. A t-SNE that was stopped is left as it is:
@@ -389,6 +406,6 @@ class LivePlacement(SizedView):
         return f"{text}; {percentile_in_words(landing.percentiles[0])}"
 
     def release(self) -> None:
-        self._recorded = self._sheet = self._kept_landed = None
+        self._recorded = self._sheet = self._kept_landed = self._before = None
         self._maps = MapKeeper()
         self.specimen = self.thumbnails = {}

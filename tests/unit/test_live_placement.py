@@ -137,6 +137,25 @@ def test_a_sample_comes_to_the_sheet_and_is_one_no_more_when_drawn_on(show, some
         view.sample = 300
 
 
+def test_the_sheet_as_it_was_comes_back_for_a_double_click(show, some, new, dates):
+    view, undo = show(drawing=new.inputs[0]), {"type": "undo"}
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, new.inputs[0])  # no sample has come
+    view.sample = 7
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, new.inputs[0])
+    assert view.sample == -1
+    view.sample = 7
+    view.sample = 8
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, some.inputs[7])
+    assert view.sample == 7
+    typed = show(*dates, layer="bridge", text="3 May 2020")
+    typed.sample = 5
+    typed.receive(undo, [])
+    assert (typed.text, typed.sample) == ("3 May 2020", -1)
+
+
 def test_what_is_like_nothing_is_said_to_be(show):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
     view = show(layer="pool2", drawing=noise)

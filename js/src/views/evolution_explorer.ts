@@ -45,6 +45,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let coloured: Coloured | null = null;
   let colours: Uint32Array = new Uint32Array(0);
   let sprite: Sprite | null = null;
+  let before: Int32Array = new Int32Array(0); // the selection before it was last changed here
   let hovered: number | null = null;
   let lasso = false;
   let playing = 0;
@@ -111,6 +112,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         Int32Array.from(points, (point) => rows[point]),
         how,
       ),
+    onUndo: () => select(before, "replace"),
     onTool: (tool) => {
       lasso = tool === "lasso";
       shell.refresh();
@@ -151,7 +153,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function select(chosen: Int32Array, how: How): void {
-    const next = combine(readRows(model.get("selection")), chosen, how);
+    before = readRows(model.get("selection"));
+    const next = combine(before, chosen, how);
     shell.channel.assign({ selection: packRows(next) });
     showSelection();
   }

@@ -52,6 +52,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let sprite: Sprite | null = null;
   let kept: (Kept & { picture: HTMLCanvasElement | null })[] = [];
   let hovered: number | null = null; // neighbour under the pointer, in the list
+  let isNew = false; // whether the sample of the last click on the map was not on the sheet already
   let hint = "";
   let missed = false; // a drawing came from elsewhere while one of the hand was under way
 
@@ -103,7 +104,13 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     describe: (point) => describe(point).join(", "),
     onHover: hover,
     onSelect: (chosen) => {
-      if (chosen.length === 1 && placed) bring(placed.rows[chosen[0]]);
+      if (chosen.length !== 1 || !placed) return;
+      const row = placed.rows[chosen[0]];
+      isNew = row !== model.get("sample");
+      bring(row);
+    },
+    onUndo: () => {
+      if (isNew) shell.channel.send({ type: "undo" });
     },
   });
   scatter.setTheme(shell.theme());

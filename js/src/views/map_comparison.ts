@@ -61,6 +61,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let answers: Partial<Record<Side, Column>> = {};
   let sprite: Sprite | null = null;
   let selection: Int32Array = new Int32Array(0);
+  let before = selection; // as it was before it was last changed here
   let pointed: number | null = null;
   let lasso = false;
 
@@ -139,6 +140,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           Int32Array.from(points, (point) => rows[point]),
           how,
         ),
+      onUndo: () => select(before, "replace"),
       onTool: (tool) => {
         lasso = tool === "lasso";
         for (const other of SIDES) panels[other].map.setTool(tool);
@@ -280,6 +282,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function select(chosen: Int32Array, how: How): void {
+    before = selection;
     selection = combine(selection, chosen, how);
     shell.channel.assign({ selection: packRows(selection) });
     showSelection();

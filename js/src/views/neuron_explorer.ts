@@ -42,6 +42,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let units: Int32Array = new Int32Array(0);
   let columns: Record<string, Column> = {};
   let sprite: Sprite | null = null;
+  let before: Int32Array = new Int32Array(0); // selection or units, whichever was changed last, before that
   let lasso = false;
 
   const specimen = (): NeuronSpecimen => ({
@@ -113,6 +114,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     onHover: (point, x, y) =>
       hover(point === null ? null : describeSample(point), point === null ? -1 : rows[point], x, y),
     onSelect: (points, how) => choose("selection", rows, points, how),
+    onUndo: () => chooseRows("selection", before, "replace"),
   });
   const right = createScatter(unitPanel.map, {
     signal,
@@ -120,6 +122,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     describe: (point) => describeUnit(point).join(", "),
     onHover: (point, x, y) => hover(point === null ? null : describeUnit(point), -1, x, y),
     onSelect: (points, how) => choose("units", units, points, how),
+    onUndo: () => chooseRows("units", before, "replace"),
   });
   for (const map of [left, right]) map.setTheme(shell.theme());
 
@@ -132,8 +135,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function chooseRows(name: "selection" | "units", chosen: Int32Array, how: How): void {
-    const next = combine(readRows(shell.channel.get(name)), chosen, how);
-    shell.channel.set({ [name]: packRows(Int32Array.from(next).sort()) });
+    before = readRows(shell.channel.get(name));
+    shell.channel.set({ [name]: packRows(combine(before, chosen, how)) });
     mark();
     shell.refresh();
   }
