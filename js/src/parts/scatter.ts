@@ -15,6 +15,8 @@ export interface ScatterOptions {
   signal: AbortSignal;
   /** Accessible name of the plot. */
   label: string;
+  /** Whether points can be chosen with a lasso; by default they can. Else a drag pans, whatever key is held. */
+  canLasso?: boolean;
   /** One sentence about point `index`, for screen readers. */
   describe?(index: number): string;
   /** The point under the mouse (or picked by keyboard), and where that is on the page. */
@@ -46,7 +48,7 @@ export class Scatter {
     host: HTMLElement,
     private readonly options: ScatterOptions,
   ) {
-    this.stage = new Stage(host, options.label, options.signal);
+    this.stage = new Stage(host, options.label, options.canLasso !== false, options.signal);
     const { front } = this.stage;
     const cancelDrag = listenToPointer(front, this.pointerActions(), options.signal);
     listenToKeys(front, this.keyActions(cancelDrag), options.signal);
@@ -216,7 +218,7 @@ export class Scatter {
   private pointerActions(): PointerActions {
     const { view, overlay } = this.stage;
     return {
-      tool: () => this.tool,
+      tool: (how) => (how === "replace" || this.options.canLasso === false ? this.tool : "lasso"),
       pan: (dx, dy) => {
         this.hasClicked = false;
         this.moveView(() => view.pan(dx, dy));
@@ -263,12 +265,14 @@ export class Scatter {
       pan: (dx, dy) => this.moveView(() => view.pan(dx, dy)),
       zoom: (factor) => this.moveView(() => view.zoomAt(factor)),
       reset: () => this.moveView(() => view.reset()),
-      toggleTool: () => {
-        this.setTool(this.tool === "pan" ? "lasso" : "pan");
-        this.stage.say(`${this.tool} tool`);
-        this.options.onTool?.(this.tool);
-      },
+      toggleTool: this.options.canLasso === false ? undefined : () => this.toggleTool(),
     };
+  }
+
+  private toggleTool(): void {
+    this.setTool(this.tool === "pan" ? "lasso" : "pan");
+    this.stage.say(`${this.tool} tool`);
+    this.options.onTool?.(this.tool);
   }
 }
 

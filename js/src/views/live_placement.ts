@@ -101,6 +101,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations. Choose a point to begin with that sample.",
+    canLasso: false,
     describe: (point) => describe(point).join(", "),
     onHover: hover,
     onSelect: (chosen) => {

@@ -18,7 +18,7 @@ import { ColumnLegend } from "../parts/column_legend";
 import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { SampleStrip } from "../parts/sample_strip";
-import { createScatter } from "../parts/scatter";
+import { createScatter, type Tool } from "../parts/scatter";
 import { combine, type How, packRows, readRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
@@ -73,11 +73,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     local: {
       lasso: {
         get: () => lasso,
-        set: (on) => {
-          lasso = Boolean(on);
-          for (const map of [left, right]) map.setTool(lasso ? "lasso" : "pan");
-          shell.refresh();
-        },
+        set: (on) => setTool(on ? "lasso" : "pan"),
       },
       colour_by: {
         get: () => model.get("colour_by"),
@@ -115,6 +111,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       hover(point === null ? null : describeSample(point), point === null ? -1 : rows[point], x, y),
     onSelect: (points, how) => choose("selection", rows, points, how),
     onUndo: () => chooseRows("selection", before, "replace"),
+    onTool: setTool,
   });
   const right = createScatter(unitPanel.map, {
     signal,
@@ -123,8 +120,16 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     onHover: (point, x, y) => hover(point === null ? null : describeUnit(point), -1, x, y),
     onSelect: (points, how) => choose("units", units, points, how),
     onUndo: () => chooseRows("units", before, "replace"),
+    onTool: setTool,
   });
   for (const map of [left, right]) map.setTheme(shell.theme());
+
+  /** Both maps have one tool, which is that of the toolbar. */
+  function setTool(tool: Tool): void {
+    lasso = tool === "lasso";
+    for (const map of [left, right]) map.setTool(tool);
+    shell.refresh();
+  }
 
   function choose(name: "selection" | "units", all: Int32Array, points: Int32Array, how: How): void {
     chooseRows(
