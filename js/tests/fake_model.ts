@@ -83,6 +83,9 @@ export function packFrame(meta: Record<string, unknown>, arrays: Numbers[], gene
   };
 }
 
+/** Thumbnails of all samples, as Python packs them. */
+export const SPRITE = { png: new DataView(new ArrayBuffer(8)), columns: 6, width: 4, height: 4 };
+
 const COMMON = { status: "done", height: 400, elapsed: 0, request: 0, selection: [], thumbnails: {} };
 
 /** A view on the page, with its first frame drawn. */

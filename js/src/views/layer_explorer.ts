@@ -17,7 +17,7 @@ import { axisText, createMapPlot } from "../parts/map_plot";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -68,7 +68,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         set: (value) => shell.channel.set({ n_samples: value >= total ? 0 : value }),
       },
       lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
-      everything: { get: () => false, set: () => scatter.resetView() },
+      everything: acts(() => scatter.resetView()),
     },
   });
   const get = (name: string) => (name === "lasso" ? lasso : shell.channel.get(name));

@@ -16,7 +16,7 @@ import {
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { createScatter, type Scatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readPicture, readSprite, type Sprite, type StripItem, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -104,13 +104,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           for (const side of SIDES) panels[side].map.setTool(lasso ? "lasso" : "pan");
         },
       },
-      clear: { get: () => false, set: () => select(new Int32Array(0), "replace") },
-      everything: {
-        get: () => false,
-        set: () => {
-          for (const side of SIDES) panels[side].map.resetView();
-        },
-      },
+      clear: acts(() => select(new Int32Array(0), "replace")),
+      everything: acts(() => {
+        for (const side of SIDES) panels[side].map.resetView();
+      }),
     },
   });
   const { root, stage } = shell;
@@ -363,7 +360,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function readThumbnails(): void {
-    sprite = readSprite(model.get("thumbnails"), specimen().n, signal);
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
     showBelow();
   }
 

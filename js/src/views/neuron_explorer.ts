@@ -20,7 +20,7 @@ import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter, type Tool } from "../parts/scatter";
 import { combine, type How, packRows, readRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -53,7 +53,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     classes: false,
     ...model.get("specimen"),
   });
-  const acts = (action: () => void) => ({ get: () => false, set: action });
   const shell = createShell(model, el, signal, {
     label: "Samples and units of a layer",
     limits: LIMITS,

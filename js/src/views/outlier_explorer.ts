@@ -8,7 +8,7 @@ import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -96,7 +96,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           scatter.setTool(lasso ? "lasso" : "pan");
         },
       },
-      everything: { get: () => false, set: () => scatter.resetView() },
+      everything: acts(() => scatter.resetView()),
     },
   });
   const { root, stage } = shell;
