@@ -23,7 +23,7 @@ from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Pixels
-from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.points import packed_sprite, single_picture
 from nbviz.views.parts.sample_map import samples_of
 from nbviz.views.parts.sized_view import SizedView
 
@@ -155,6 +155,7 @@ class LivePlacement(SizedView):
                 "background": [] if sheet is None else sheet.background.tolist(),
                 "ink": [] if sheet is None else sheet.ink.tolist(),
                 "classifies": self._recorded.n_classes is not None,
+                "pictures": not reads_text and samples.picture(0) is not None,
             },
         )
 
@@ -286,13 +287,17 @@ class LivePlacement(SizedView):
     # From the browser, and from a script
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; what is drawn shall be kept; or the
-        sample that came to the sheet shall go again."""
+        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; what is drawn shall be kept; the
+        sample that came to the sheet shall go again; or a picture of a sample is wanted, for the card."""
         if content.get("type") == "keep":
             self._keep(self._latest)
         if content.get("type") == "undo":
             self._take_back()
-        if content.get("type") == "picture" and self._sheet is not None:
+        if content.get("type") == "picture" and self._recorded is not None:
+            found = single_picture(self._recorded.samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
+        if content.get("type") == "upload" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))
 

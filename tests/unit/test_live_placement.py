@@ -1,5 +1,6 @@
 """The live placement from Python: what is drawn lands where the methods put it; bad input; stop; keep."""
 
+import io
 import time
 from collections import OrderedDict
 
@@ -156,6 +157,18 @@ def test_the_sheet_as_it_was_comes_back_for_a_double_click(show, some, new, date
     assert (typed.text, typed.sample) == ("3 May 2020", -1)
 
 
+def test_the_card_gets_one_larger_picture(show, some, dates):
+    view, sent = show(), []
+    assert view.specimen["pictures"]
+    view.send = lambda message, buffers: sent.append((message, buffers))
+    view.receive({"type": "picture", "row": 3}, [])
+    message, (png,) = sent[0]
+    assert (message["type"], message["row"]) == ("picture", 3)
+    shown = Image.open(io.BytesIO(png)).convert("L").resize((28, 28), Image.Resampling.BOX)
+    assert np.corrcoef(np.asarray(shown).ravel(), some.inputs[3].ravel())[0, 1] > 0.95
+    assert not show(*dates, layer="bridge").specimen["pictures"]
+
+
 def test_what_is_like_nothing_is_said_to_be(show):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
     view = show(layer="pool2", drawing=noise)
@@ -215,7 +228,7 @@ def test_pictures_and_keeping_from_the_browser(show):
     view = show()
     image = Image.new("RGB", (60, 60), "white")
     image.paste("black", (27, 10, 33, 50))
-    view.receive({"type": "picture", "width": 60, "height": 60}, [memoryview(image.tobytes())])
+    view.receive({"type": "upload", "width": 60, "height": 60}, [memoryview(image.tobytes())])
     assert view.drawing[14, 14] == 255
     assert view.drawing[2, 2] == 0
     assert view.probabilities.argmax() == 1
