@@ -237,7 +237,7 @@ class LivePlacement(SizedView):
             raise RuntimeError("the view is closed")
         new, seen, shift = self._given(params)
         said = None if new is None else answer(specimen, new, params.layer, params.reduce)
-        picture = PlacementPicture(params.layer, specimen, said, seen, shift)
+        picture = PlacementPicture(params.layer, specimen, said, seen, shift, params.text)
         number = 0
         for event in self._maps.steps(specimen, params):
             if isinstance(event, Preview):
@@ -333,7 +333,7 @@ class LivePlacement(SizedView):
     def _keep(self, shown: Any) -> bool:
         if not isinstance(shown, PlacementPicture) or shown.landing is None:
             return False
-        self.kept = [*np.asarray(self.kept), self.text if shown.seen is None else shown.seen]
+        self.kept = [*np.asarray(self.kept), shown.text if shown.seen is None else shown.seen]
         return True
 
     # What a script reads. Each waits for the request that was asked for last.

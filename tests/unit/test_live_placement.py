@@ -421,6 +421,20 @@ def test_a_text_lands_among_its_like(show, dates):
     assert view.text == texts.inputs[5]
 
 
+def test_what_is_shown_is_kept_not_what_is_being_typed(show, dates):
+    view = show(*dates, layer="bridge", text="3 May 2020", executor="manual")
+    while view._recompute.step():
+        pass
+    for typed in ("3 May 2021", " "):
+        view.text = typed  # not computed yet
+        view.receive({"type": "keep"}, [])
+    assert view.kept.tolist() == ["3 May 2020", "3 May 2020"]
+    while view._recompute.step():
+        pass
+    view.receive({"type": "keep"}, [])  # nothing has landed
+    assert len(view.kept) == 2
+
+
 def test_texts_of_another_length_need_a_mean(show, dates):
     view = show(*dates, layer="source_embedding")
     assert view.reduce == "mean"
