@@ -312,7 +312,8 @@ class MapComparison(SampleMapView):
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
         new = shown is None or any(a is not b for a, b in zip(shown, value.predictions, strict=True))
-        if sides is not None and new:
+        is_told = any(one is not None for one in value.predictions)  # not so of a first look
+        if sides is not None and new and is_told:
             self._predictions_shown = value.predictions
             self.publish(predictions_sent=predictions_of(sides, value, self.specimen["n"]))
         return comparison_frame(value)

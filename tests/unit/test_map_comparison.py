@@ -277,6 +277,23 @@ def test_why_an_accuracy_is_unknown_is_told_for_each_side(show, net, digits, lay
     assert not any("accuracy" in note for note in view.notes), "without labels nothing is missed"
 
 
+def test_predictions_stay_in_the_browser_while_other_samples_are_looked_at_first(net, digits, monkeypatch):
+    """The model is not slow here; the patience is short."""
+    monkeypatch.setattr("nbviz.core.specimen.PATIENCE", 0.0)
+    monkeypatch.setattr("nbviz.core.specimen.FIRST_LOOK", 50)
+    fresh = nbviz.Network(net.module, transform=net.transform)
+    view = MapComparison(fresh, digits, layer="conv1", method="pca", executor="inline")
+    sent, kinds = [], []
+    view.observe(lambda change: sent.append(sorted(change.new)), "predictions_sent")
+    view.observe(lambda change: kinds.append((change.new["kind"], len(change.new["buffers"][2]))), "frame")
+    view.reduce = "max"
+    view.layer = "conv2"
+    assert ("preview", 4 * 50) in kinds, "there was a first look"
+    assert [] not in sent
+    assert sorted(view.predictions_sent) == ["left", "right"]
+    view.close()
+
+
 def test_bad_input(show, net, digits, layers):
     with pytest.raises(TypeError, match="samples X are missing"):
         MapComparison(net)
