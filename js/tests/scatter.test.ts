@@ -13,6 +13,8 @@ let end: AbortController;
 let plot: Scatter;
 let canvas: HTMLCanvasElement;
 let selection: Int32Array;
+let before: Int32Array;
+let undone: number;
 let chosen: [number[], How][];
 let hovered: (number | null)[];
 let tools: string[];
@@ -29,7 +31,7 @@ beforeEach(() => {
   HTMLCanvasElement.prototype.setPointerCapture ??= () => {};
 
   end = new AbortController();
-  [chosen, hovered, tools, selection] = [[], [], [], new Int32Array(0)];
+  [chosen, hovered, tools, selection, undone] = [[], [], [], new Int32Array(0), 0];
   const host = document.createElement("div");
   document.body.replaceChildren(host);
   plot = createScatter(host, {
@@ -39,7 +41,13 @@ beforeEach(() => {
     onHover: (i) => hovered.push(i),
     onSelect: (indices, how) => {
       chosen.push([[...indices], how]);
+      before = selection;
       selection = combine(selection, indices, how);
+      plot.setSelection(selection);
+    },
+    onUndo: () => {
+      undone++;
+      selection = before;
       plot.setSelection(selection);
     },
     onTool: (tool) => tools.push(tool),
@@ -140,6 +148,23 @@ describe("the mouse", () => {
     expect([...selection]).toEqual([4]);
     pointer("pointermove", AT[0]);
     expect(hovered.at(-1)).toBe(0);
+  });
+
+  it("takes nothing back where the double click did not choose anything itself", () => {
+    const twice = () => canvas.dispatchEvent(new MouseEvent("dblclick", { clientX: 300, clientY: 300 }));
+    click([300, 300], { shiftKey: true });
+    twice();
+    click(AT[4]); // earlier, and then a drag
+    drag([AT[2], [230, 210], [240, 220]]);
+    twice();
+    click(AT[0]);
+    drag(UPPER_HALF, { shiftKey: true });
+    twice();
+    expect(undone).toBe(0);
+    click([300, 100]);
+    twice();
+    twice();
+    expect(undone).toBe(1);
   });
 
   it("leaves the wheel to the page unless the plot has the focus or Ctrl is held", () => {

@@ -23,7 +23,7 @@ from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Pixels
-from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.points import packed_sprite, single_picture
 from nbviz.views.parts.sample_map import samples_of
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Number
@@ -134,6 +134,7 @@ class LivePlacement(SizedView):
         self._recorded: ModelSpecimen | None = ModelSpecimen(network, samples)
         self._maps = MapKeeper()
         self._kept_landed: tuple[Any, Answer, Landing] | None = None
+        self._before: tuple[int, Any] | None = None  # sample and drawing, or text, before the sample came
         self._sprite_is_due = not reads_text
         layers = self._recorded.layers()
         traits["layer"] = self._recorded.check(traits.get("layer") or self._recorded.default_layer())
@@ -155,6 +156,7 @@ class LivePlacement(SizedView):
                 "background": [] if sheet is None else sheet.background.tolist(),
                 "ink": [] if sheet is None else sheet.ink.tolist(),
                 "classifies": self._recorded.n_classes is not None,
+                "pictures": not reads_text and samples.picture(0) is not None,
             },
         )
 
@@ -211,6 +213,7 @@ class LivePlacement(SizedView):
     def _bring(self, change: Any) -> None:
         if change["new"] < 0 or self._recorded is None:
             return
+        self._before = (change["old"], self.text if self._sheet is None else self.drawing)
         if self._sheet is None:
             self.text = self._recorded.samples.inputs[change["new"]]
         else:
@@ -235,7 +238,7 @@ class LivePlacement(SizedView):
             raise RuntimeError("the view is closed")
         new, seen, shift = self._given(params)
         said = None if new is None else answer(specimen, new, params.layer, params.reduce)
-        picture = PlacementPicture(params.layer, specimen, said, seen, shift)
+        picture = PlacementPicture(params.layer, specimen, said, seen, shift, params.text)
         number = 0
         for event in self._maps.steps(specimen, params):
             if isinstance(event, Preview):
@@ -285,12 +288,31 @@ class LivePlacement(SizedView):
     # From the browser, and from a script
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; or what is drawn shall be kept."""
+        """A picture was uploaded, dropped or pasted, (H, W, 3) pixels; what is drawn shall be kept; the
+        sample that came to the sheet shall go again; or a picture of a sample is wanted, for the card."""
         if content.get("type") == "keep":
             self._keep(self._latest)
-        if content.get("type") == "picture" and self._sheet is not None:
+        if content.get("type") == "undo":
+            self._take_back()
+        if content.get("type") == "picture" and self._recorded is not None:
+            found = single_picture(self._recorded.samples, int(content["row"]))
+            if found is not None:
+                self.send(found[0], buffers=found[1])
+        if content.get("type") == "upload" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))
+
+    def _take_back(self) -> None:
+        """The sheet as it was before a sample came to it: the click was the first of a double click."""
+        if self._before is None:
+            return
+        sample, given = self._before
+        if self._sheet is None:
+            self.text = given
+        else:
+            self.drawing = given
+        self.sample = sample
+        self._before = None
 
     def stop(self) -> None:
         """Stop what is computed now; the last good picture stays. A t-SNE that was stopped is left as it is:
@@ -312,7 +334,7 @@ class LivePlacement(SizedView):
     def _keep(self, shown: Any) -> bool:
         if not isinstance(shown, PlacementPicture) or shown.landing is None:
             return False
-        self.kept = [*np.asarray(self.kept), self.text if shown.seen is None else shown.seen]
+        self.kept = [*np.asarray(self.kept), shown.text if shown.seen is None else shown.seen]
         return True
 
     # What a script reads. Each waits for the request that was asked for last.
@@ -390,6 +412,6 @@ class LivePlacement(SizedView):
         return f"{text}; {percentile_in_words(landing.percentiles[0])}"
 
     def release(self) -> None:
-        self._recorded = self._sheet = self._kept_landed = None
+        self._recorded = self._sheet = self._kept_landed = self._before = None
         self._maps = MapKeeper()
         self.specimen = self.thumbnails = {}

@@ -33,6 +33,8 @@ class PlacementPicture(Brief):
         The drawing as the network sees it; None if nothing is drawn, and for texts.
     shift : (int, int)
         How far it was moved, pixels down and to the right.
+    text : str
+        What is typed; empty for pictures.
     chart : LayerMap
     number : int
         Of the map; 0 while it still moves.
@@ -47,6 +49,7 @@ class PlacementPicture(Brief):
     answer: Answer | None
     seen: np.ndarray | None
     shift: tuple[int, int]
+    text: str = ""
     chart: LayerMap = None  # type: ignore[assignment]
     number: int = 0
     landing: Landing | None = None

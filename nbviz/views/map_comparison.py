@@ -25,7 +25,7 @@ from nbviz.methods.not_finite import samples_named
 from nbviz.methods.recorded_pair import recorded_pair_steps
 from nbviz.views.map_comparison_frames import (
     ComparisonPicture,
-    accuracy_of,
+    accuracies_of,
     comparison_frame,
     predictions_of,
 )
@@ -283,8 +283,8 @@ class MapComparison(SampleMapView):
                 yield event
         left, right = pair
         predictions = (left.predictions, right.predictions)
-        accuracy = (accuracy_of(specimens[0], left), accuracy_of(specimens[1], right))
-        notes = notes_of(specimens, layers)
+        accuracy, why_unknown = accuracies_of(specimens, pair)
+        notes = notes_of(specimens, layers) + why_unknown
         labels = class_labels(samples)
         events = compared_maps_steps(
             left.activations,
@@ -312,7 +312,8 @@ class MapComparison(SampleMapView):
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
         new = shown is None or any(a is not b for a, b in zip(shown, value.predictions, strict=True))
-        if sides is not None and new:
+        is_told = any(one is not None for one in value.predictions)  # not so of a first look
+        if sides is not None and new and is_told:
             self._predictions_shown = value.predictions
             self.publish(predictions_sent=predictions_of(sides, value, self.specimen["n"]))
         return comparison_frame(value)

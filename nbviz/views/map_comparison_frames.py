@@ -9,8 +9,8 @@ import numpy as np
 
 from nbviz.core.brief import Brief
 from nbviz.core.recording import Predictions, Recording
-from nbviz.core.specimen import Specimen
-from nbviz.methods.layer_map import true_outputs
+from nbviz.core.specimen import ModelSpecimen, Specimen
+from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
 from nbviz.methods.map_comparison import ComparedMaps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.views.map_comparison_sides import Pair
@@ -133,9 +133,24 @@ def predictions_of(sides: Pair, picture: ComparisonPicture, n: int) -> dict[str,
     return sent
 
 
-def accuracy_of(specimen: Specimen, recording: Recording) -> float | None:
-    """Share of the recorded samples that are classified as labelled; None where that is not known."""
-    truth = true_outputs(specimen)
-    if truth is None or recording.predictions is None:
-        return None
-    return float((recording.predictions.classes == truth[recording.rows]).mean())
+def accuracies_of(
+    specimens: tuple[Specimen, Specimen], recordings: tuple[Recording, Recording]
+) -> tuple[tuple[float | None, float | None], tuple[str, ...]]:
+    """Share of the recorded samples that each side classifies as labelled, and for a side where that is not
+    known, although there are labels and a model or predictions, the reason."""
+    found: list[float | None] = []
+    notes: list[str] = []
+    for name, specimen, recording in zip(("left", "right"), specimens, recordings, strict=True):
+        (truth, why_not), predictions = match_outputs(specimen), recording.predictions
+        accuracy = None
+        if truth is not None and predictions is not None:
+            accuracy = accuracy_of(specimen, predictions, truth[recording.rows])
+            why_not = NO_COMMON_CLASS
+        elif predictions is None and not isinstance(specimen, ModelSpecimen):
+            why_not = ""  # none were given
+        elif truth is not None:
+            why_not = "the model gives no score per class"
+        if accuracy is None and why_not:
+            notes.append(f"{name}: accuracy unknown: {why_not}")
+        found.append(accuracy)
+    return (found[0], found[1]), tuple(notes)

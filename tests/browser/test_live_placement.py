@@ -146,6 +146,27 @@ def test_a_point_of_the_map_brings_its_picture(placement):
     placement.expect_kernel("view.sample", "-1")
 
 
+def test_a_double_click_on_a_point_shows_all_and_leaves_the_drawing(placement):
+    draw(placement, *SEVEN)
+    landed(placement)
+    placement.expect_kernel("view.status", "'done'")
+    drawn = sheet(placement)
+    placement.execute("drawn = view.drawing; brought = []; view.observe(brought.append, 'sample')")
+    placement.expect_kernel("brought", "[]")
+    mouse, box = placement.page.mouse, placement.page.locator(".nbviz-scatter-front").bounding_box()
+    for i in range(900):
+        x, y = (i % 30 + 0.5) / 30, (i // 30 + 0.5) / 30
+        x, y = box["x"] + x * box["width"], box["y"] + y * box["height"]
+        mouse.move(x, y)
+        if placement.page.locator(".nbviz-card").count():
+            break
+    mouse.dblclick(x, y)
+    placement.expect_kernel("[change.new >= 0 for change in brought]", "[True, False]")
+    placement.expect_kernel("view.drawing == drawn and view.sample == -1 and view.status == 'done'")
+    placement.page.wait_for_timeout(400)
+    assert sheet(placement) == drawn
+
+
 def test_what_is_set_in_python_is_drawn(placement):
     blank = sheet(placement)
     placement.execute("view.drawing = nbviz.zoo.load_mnist(1, start=2000).inputs[0]")

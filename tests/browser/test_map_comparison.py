@@ -132,9 +132,17 @@ def test_colours_and_where_neighbours_are_looked_for(compared):
     settle(compared)
     assert points(compared, 0) != shares
     assert "kept in the maps (chance 2.5 %)" in compared.page.locator(".nbviz-facts").inner_text()
-    colour.select_option("prediction")
+    colour.select_option("label")
     compared.page.wait_for_timeout(200)
-    assert points(compared, 1) != label[1] or points(compared, 0) != label[0]
+    assert (points(compared, 0), points(compared, 1)) == label, (
+        "where neighbours are looked for moves no point"
+    )
+    compared.expect_kernel("view.accuracy[0] < 0.5 and view.accuracy[1] == 1")
+    colour.select_option("prediction")
+    compared.expect_kernel("view.colour_by == 'prediction'")
+    compared.page.wait_for_timeout(200)
+    assert points(compared, 0) != label[0], "the untrained network answers otherwise"
+    assert points(compared, 1) == label[1], "the trained one answers what the labels say"
 
 
 def test_another_right_side_leaves_the_left_map_alone(compared):

@@ -1,5 +1,7 @@
 """The neuron explorer as a person uses it."""
 
+import re
+
 import pytest
 
 OPEN = [
@@ -64,17 +66,82 @@ def test_a_class_of_the_legend_is_selected(neurons, shoot):
     neurons.expect_kernel("len(view.selection) == 1")
 
 
-def test_classes_layers_keys_and_themes(neurons, shoot):
+def front(page, which):
+    return page.page.locator(".nbviz-scatter-front").nth(which)
+
+
+def card(page):
+    page.page.wait_for_selector(".nbviz-card")
+    return page.page.locator(".nbviz-card").inner_text()
+
+
+def test_another_layer_has_other_units(neurons):
+    neurons.page.get_by_role("button", name="Lasso").click()
+    lasso(neurons, 1)
+    neurons.expect_kernel("len(view.units) > 0 and view.status == 'done'")
+    neurons.expect_kernel("view.layer", "'relu4'")
+    before = points(neurons, 0), points(neurons, 1)
+    neurons.page.get_by_role("combobox", name="Layer").select_option("fc5")
+    neurons.expect_kernel("view.layer == 'fc5' and view.status == 'done'", timeout=60)
+    neurons.expect_kernel("len(view.units)", "0")
+    neurons.page.wait_for_selector(".nbviz-stage[data-units='10']")
+    neurons.page.wait_for_timeout(400)
+    assert points(neurons, 0) != before[0]
+    assert points(neurons, 1) != before[1]
+    front(neurons, 1).focus()
+    neurons.page.keyboard.press("Enter")
+    assert re.search(r"unit \d of fc5", card(neurons))
+
+
+def test_keys_pick_a_unit_step_to_another_and_switch_the_tool(neurons):
+    keyboard = neurons.page.keyboard
+    front(neurons, 1).focus()
+    keyboard.press("Enter")
+    first = int(re.search(r"unit (\d+) of relu4", card(neurons))[1])
+    stepped = set()
+    for arrow in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"):
+        keyboard.press(arrow)
+        stepped.add(int(re.search(r"unit (\d+) of relu4", card(neurons))[1]))
+    assert len(stepped | {first}) > 2
+    at = int(re.search(r"unit (\d+) of relu4", card(neurons))[1])
+    keyboard.press("Space")
+    neurons.expect_kernel("view.units.tolist()", f"[{at}]")
+    keyboard.press("Escape")
+    neurons.page.wait_for_function("() => !document.querySelector('.nbviz-card')")
+    keyboard.press("Escape")
+    neurons.expect_kernel("len(view.units)", "0")
+    neurons.expect_kernel("view.status", "'done'")
+    button = neurons.page.get_by_role("button", name="Lasso")
+    for which, tool, pressed in ((1, "lasso", "true"), (0, "pan", "false"), (0, "lasso", "true")):
+        front(neurons, which).focus()
+        keyboard.press("l")
+        neurons.page.wait_for_selector(f"button[aria-pressed={pressed}]:text-is('Lasso')")
+        maps = neurons.page.locator(".nbviz-scatter")
+        assert [maps.nth(i).get_attribute("data-tool") for i in (0, 1)] == [tool, tool]
+    assert button.get_attribute("aria-pressed") == "true"
+    lasso(neurons, 1)
+    neurons.expect_kernel("len(view.units) > 1 and view.status == 'done'")
+
+
+def test_a_double_click_keeps_selected_samples_that_are_not_shown(neurons):
+    neurons.execute("view.n_samples = 50; view.selection = [1, 2, 3]")
+    neurons.expect_kernel("len(view.embedding) == 50 and view.status == 'done'")
+    neurons.expect_kernel("0 < len({1, 2, 3} & set(view.latest().rows)) < 3")
+    neurons.page.wait_for_timeout(400)
+    box = front(neurons, 0).bounding_box()
+    neurons.page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
+    neurons.expect_kernel("view.status == 'done'")
+    neurons.page.wait_for_timeout(500)
+    neurons.expect_kernel("view.selection.tolist()", "[1, 2, 3]")
+
+
+def test_colours_by_class_and_themes(neurons, shoot):
     before = points(neurons, 1)
     neurons.page.get_by_role("combobox", name="Colour units by").select_option("class")
     neurons.expect_kernel("view.discriminative is not None", timeout=60)
     neurons.page.wait_for_timeout(400)
     assert points(neurons, 1) != before
     shoot(neurons.page, "neurons-light")
-    neurons.page.locator(".nbviz-scatter-front").nth(1).focus()
-    neurons.page.keyboard.press("Enter")
-    neurons.page.wait_for_selector(".nbviz-card")
-    assert "unit" in neurons.page.locator(".nbviz-card").inner_text()
     neurons.page.evaluate(
         "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
     )

@@ -1,5 +1,6 @@
 """The live placement from Python: what is drawn lands where the methods put it; bad input; stop; keep."""
 
+import io
 import time
 from collections import OrderedDict
 
@@ -137,6 +138,37 @@ def test_a_sample_comes_to_the_sheet_and_is_one_no_more_when_drawn_on(show, some
         view.sample = 300
 
 
+def test_the_sheet_as_it_was_comes_back_for_a_double_click(show, some, new, dates):
+    view, undo = show(drawing=new.inputs[0]), {"type": "undo"}
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, new.inputs[0])  # no sample has come
+    view.sample = 7
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, new.inputs[0])
+    assert view.sample == -1
+    view.sample = 7
+    view.sample = 8
+    view.receive(undo, [])
+    np.testing.assert_array_equal(view.drawing, some.inputs[7])
+    assert view.sample == 7
+    typed = show(*dates, layer="bridge", text="3 May 2020")
+    typed.sample = 5
+    typed.receive(undo, [])
+    assert (typed.text, typed.sample) == ("3 May 2020", -1)
+
+
+def test_the_card_gets_one_larger_picture(show, some, dates):
+    view, sent = show(), []
+    assert view.specimen["pictures"]
+    view.send = lambda message, buffers: sent.append((message, buffers))
+    view.receive({"type": "picture", "row": 3}, [])
+    message, (png,) = sent[0]
+    assert (message["type"], message["row"]) == ("picture", 3)
+    shown = Image.open(io.BytesIO(png)).convert("L").resize((28, 28), Image.Resampling.BOX)
+    assert np.corrcoef(np.asarray(shown).ravel(), some.inputs[3].ravel())[0, 1] > 0.95
+    assert not show(*dates, layer="bridge").specimen["pictures"]
+
+
 def test_what_is_like_nothing_is_said_to_be(show):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
     view = show(layer="pool2", drawing=noise)
@@ -196,7 +228,7 @@ def test_pictures_and_keeping_from_the_browser(show):
     view = show()
     image = Image.new("RGB", (60, 60), "white")
     image.paste("black", (27, 10, 33, 50))
-    view.receive({"type": "picture", "width": 60, "height": 60}, [memoryview(image.tobytes())])
+    view.receive({"type": "upload", "width": 60, "height": 60}, [memoryview(image.tobytes())])
     assert view.drawing[14, 14] == 255
     assert view.drawing[2, 2] == 0
     assert view.probabilities.argmax() == 1
@@ -387,6 +419,20 @@ def test_a_text_lands_among_its_like(show, dates):
     assert view.encode(view.latest()).meta["kept"] == [{"name": "", "share": None, "far": False}]
     view.sample = 5
     assert view.text == texts.inputs[5]
+
+
+def test_what_is_shown_is_kept_not_what_is_being_typed(show, dates):
+    view = show(*dates, layer="bridge", text="3 May 2020", executor="manual")
+    while view._recompute.step():
+        pass
+    for typed in ("3 May 2021", " "):
+        view.text = typed  # not computed yet
+        view.receive({"type": "keep"}, [])
+    assert view.kept.tolist() == ["3 May 2020", "3 May 2020"]
+    while view._recompute.step():
+        pass
+    view.receive({"type": "keep"}, [])  # nothing has landed
+    assert len(view.kept) == 2
 
 
 def test_texts_of_another_length_need_a_mean(show, dates):

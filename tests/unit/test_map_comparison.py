@@ -257,6 +257,43 @@ def test_activations_from_elsewhere(layers, digits):
     plain.close()
 
 
+def test_why_an_accuracy_is_unknown_is_told_for_each_side(show, net, digits, layers):
+    sides = {"X": digits, "predictions": digits.labels + 10, "right_predictions": digits.labels}
+    view = MapComparison.from_activations(*layers, **sides, method="pca", executor="inline")
+    assert view.accuracy == (None, 1.0)
+    assert view.notes == ("left: accuracy unknown: predictions and labels have no class in common",)
+    view.close()
+    words = np.array([f"no {label}" for label in digits.labels])
+    named = nbviz.Samples(digits.inputs, words)
+    view = show(net, named, layer="pool1", right_layer="fc1", method="pca")
+    assert view.accuracy == (None, None)
+    known = [note for note in view.notes if "accuracy unknown" in note]
+    assert [note.split(":")[0] for note in known] == ["left", "right"]
+    inputs = torch.tensor(np.asarray(digits.inputs), dtype=torch.float32)[:, None] / 255
+    pictures = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Conv2d(2, 1, 3))
+    view = show(pictures, inputs, digits.labels, layer="0", right_layer="1", method="pca")
+    assert "right: accuracy unknown: the model gives no score per class" in view.notes
+    view = show(pictures, inputs, layer="0", right_layer="1", method="pca")
+    assert not any("accuracy" in note for note in view.notes), "without labels nothing is missed"
+
+
+def test_predictions_stay_in_the_browser_while_other_samples_are_looked_at_first(net, digits, monkeypatch):
+    """The model is not slow here; the patience is short."""
+    monkeypatch.setattr("nbviz.core.specimen.PATIENCE", 0.0)
+    monkeypatch.setattr("nbviz.core.specimen.FIRST_LOOK", 50)
+    fresh = nbviz.Network(net.module, transform=net.transform)
+    view = MapComparison(fresh, digits, layer="conv1", method="pca", executor="inline")
+    sent, kinds = [], []
+    view.observe(lambda change: sent.append(sorted(change.new)), "predictions_sent")
+    view.observe(lambda change: kinds.append((change.new["kind"], len(change.new["buffers"][2]))), "frame")
+    view.reduce = "max"
+    view.layer = "conv2"
+    assert ("preview", 4 * 50) in kinds, "there was a first look"
+    assert [] not in sent
+    assert sorted(view.predictions_sent) == ["left", "right"]
+    view.close()
+
+
 def test_bad_input(show, net, digits, layers):
     with pytest.raises(TypeError, match="samples X are missing"):
         MapComparison(net)

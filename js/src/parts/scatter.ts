@@ -15,11 +15,16 @@ export interface ScatterOptions {
   signal: AbortSignal;
   /** Accessible name of the plot. */
   label: string;
+  /** Whether points can be chosen with a lasso; by default they can. Else a drag pans, whatever key is held. */
+  canLasso?: boolean;
   /** One sentence about point `index`, for screen readers. */
   describe?(index: number): string;
   /** The point under the mouse (or picked by keyboard), and where that is on the page. */
   onHover?(index: number | null, clientX: number, clientY: number): void;
   onSelect?(indices: Int32Array, how: How): void;
+  /** What the last call of `onSelect` did was the first click of a double click: take it back. The view has to
+   * know what was selected before, since the plot knows the points shown and no others. */
+  onUndo?(): void;
   /** The tool was switched by keyboard. */
   onTool?(tool: Tool): void;
 }
@@ -35,7 +40,7 @@ export class Scatter {
   private readonly stage: Stage;
   private index: HitIndex | null = null; // built when first asked for: positions come many times a second
   private selection: Int32Array = new Int32Array(0);
-  private beforeClick: Int32Array = this.selection;
+  private hasClicked = false; // whether the last thing done was a click that chose or cleared something
   private marks: Uint8Array | null = null;
   private tool: Tool = "pan";
 
@@ -43,7 +48,7 @@ export class Scatter {
     host: HTMLElement,
     private readonly options: ScatterOptions,
   ) {
-    this.stage = new Stage(host, options.label, options.signal);
+    this.stage = new Stage(host, options.label, options.canLasso !== false, options.signal);
     const { front } = this.stage;
     const cancelDrag = listenToPointer(front, this.pointerActions(), options.signal);
     listenToKeys(front, this.keyActions(cancelDrag), options.signal);
@@ -179,8 +184,11 @@ export class Scatter {
     this.options.onSelect?.(Int32Array.of(index), how === "toggle" ? toggled : how);
   }
 
-  private clear(): void {
-    if (this.selection.length) this.options.onSelect?.(new Int32Array(0), "replace");
+  /** Whether there was something to clear. */
+  private clear(): boolean {
+    if (this.selection.length === 0) return false;
+    this.options.onSelect?.(new Int32Array(0), "replace");
+    return true;
   }
 
   /** Pick a point by keyboard: ringed, scrolled into the view, told to screen readers. */
@@ -210,26 +218,30 @@ export class Scatter {
   private pointerActions(): PointerActions {
     const { view, overlay } = this.stage;
     return {
-      tool: () => this.tool,
-      pan: (dx, dy) => this.moveView(() => view.pan(dx, dy)),
+      tool: (how) => (how === "replace" || this.options.canLasso === false ? this.tool : "lasso"),
+      pan: (dx, dy) => {
+        this.hasClicked = false;
+        this.moveView(() => view.pan(dx, dy));
+      },
       zoom: (factor, x, y) => this.moveView(() => view.zoomAt(factor, x, y)),
       reset: () => {
         this.moveView(() => view.reset());
-        this.options.onSelect?.(this.beforeClick, "replace"); // undo what the first click of the two chose
+        if (this.hasClicked) this.options.onUndo?.();
+        this.hasClicked = false;
       },
       hover: (x, y, clientX, clientY) => this.hover(this.pointAt(x, y, 8), clientX, clientY),
       leave: () => this.hover(null),
       click: (x, y, how, radius) => {
-        this.beforeClick = this.selection;
         const index = this.pointAt(x, y, radius);
         if (index !== null) this.choose(index, how);
-        else if (how === "replace") this.clear();
+        this.hasClicked = index !== null || (how === "replace" && this.clear());
       },
       lasso: (path) => {
         overlay.lasso = path;
         this.stage.draw("overlay");
       },
       select: (path, how) => {
+        this.hasClicked = false;
         const inside = this.hits().inside(path.map(([x, y]) => view.toData(x, y)));
         this.options.onSelect?.(inside, how);
       },
@@ -253,12 +265,14 @@ export class Scatter {
       pan: (dx, dy) => this.moveView(() => view.pan(dx, dy)),
       zoom: (factor) => this.moveView(() => view.zoomAt(factor)),
       reset: () => this.moveView(() => view.reset()),
-      toggleTool: () => {
-        this.setTool(this.tool === "pan" ? "lasso" : "pan");
-        this.stage.say(`${this.tool} tool`);
-        this.options.onTool?.(this.tool);
-      },
+      toggleTool: this.options.canLasso === false ? undefined : () => this.toggleTool(),
     };
+  }
+
+  private toggleTool(): void {
+    this.setTool(this.tool === "pan" ? "lasso" : "pan");
+    this.stage.say(`${this.tool} tool`);
+    this.options.onTool?.(this.tool);
   }
 }
 

@@ -1,9 +1,14 @@
-// The scatter plot without a mouse. `KEY_HELP` is what a screen reader reads as the plot's description.
+// The scatter plot without a mouse.
 
-export const KEY_HELP =
+const KEY_HELP =
   "Arrow keys pan, plus and minus zoom, 0 shows everything. Enter picks the point nearest to the middle; " +
   "then arrow keys step from point to point, Enter or Space selects the picked point (with Shift: adds or " +
-  "removes it), Escape lets it go. Escape again clears the selection. L switches between pan and lasso.";
+  "removes it), Escape lets it go. Escape again clears the selection.";
+
+/** What a screen reader reads as the plot's description. */
+export function keyHelp(canLasso: boolean): string {
+  return canLasso ? `${KEY_HELP} L switches between pan and lasso.` : KEY_HELP;
+}
 
 export interface KeyActions {
   /** True while a point is picked. */
@@ -16,7 +21,8 @@ export interface KeyActions {
   pan(dx: number, dy: number): void;
   zoom(factor: number): void;
   reset(): void;
-  toggleTool(): void;
+  /** None where there is only one tool. */
+  toggleTool?(): void;
 }
 
 /** Direction of an arrow key in the picture: x to the right, y upwards. */
@@ -52,7 +58,7 @@ function actionFor(key: string, shift: boolean, actions: KeyActions): (() => voi
       return () => actions.reset();
     case "l":
     case "L":
-      return () => actions.toggleTool();
+      return actions.toggleTool ?? null;
     default:
       return null;
   }

@@ -6,7 +6,8 @@ export type Path = [number, number][];
 
 /** Places are CSS pixels from the top left of the plot. */
 export interface PointerActions {
-  tool(): Tool;
+  /** What a drag does that was begun with no key, Shift ("add") or Alt ("remove"). */
+  tool(how: How): Tool;
   pan(dx: number, dy: number): void;
   zoom(factor: number, x: number, y: number): void;
   reset(): void;
@@ -97,7 +98,7 @@ export function listenToPointer(
       if (Math.hypot(to[0] - drag.start[0], to[1] - drag.start[1]) < CLICK_SLACK) return;
       dragged = true;
       actions.leave();
-      drag.mode = actions.tool() === "lasso" || drag.how !== "replace" ? "lasso" : "pan";
+      drag.mode = actions.tool(drag.how);
     }
     if (drag.mode === "pinch") pinch(event.pointerId, to);
     else if (drag.mode === "pan") actions.pan(to[0] - from[0], to[1] - from[1]);

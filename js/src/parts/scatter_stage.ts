@@ -2,7 +2,7 @@
 import { pack, toCss } from "./colours";
 import css from "./scatter.css";
 import { type Ink, type Overlay, PointPainter, type Points, paintOverlay } from "./scatter_draw";
-import { KEY_HELP } from "./scatter_keys";
+import { keyHelp } from "./scatter_keys";
 import { addStyle } from "./theme";
 import { Viewport } from "./viewport";
 
@@ -45,7 +45,7 @@ export class Stage {
   private stale: Stale = "points";
   private hintTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(host: HTMLElement, label: string, signal: AbortSignal) {
+  constructor(host: HTMLElement, label: string, canLasso: boolean, signal: AbortSignal) {
     const { element, front, back, hint, live } = this;
     const help = document.createElement("div");
     element.className = "nbviz-scatter";
@@ -59,7 +59,7 @@ export class Stage {
     front.setAttribute("aria-roledescription", "scatter plot");
     front.setAttribute("aria-label", label);
     help.id = `nbviz-scatter-help-${++stages}-${Math.random().toString(36).slice(2, 8)}`;
-    help.textContent = KEY_HELP;
+    help.textContent = keyHelp(canLasso);
     front.setAttribute("aria-describedby", help.id);
     live.setAttribute("aria-live", "polite");
     help.className = live.className = "nbviz-hidden";

@@ -4,7 +4,7 @@ import { h } from "preact";
 import type { Frame } from "../channel";
 import { VIRIDIS } from "../parts/colours";
 import { legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { createTextBox } from "../parts/textbox";
 import { addStyle } from "../parts/theme";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -50,7 +50,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   });
   const get = (name: string) => shell.channel.get(name);
   const overview = (): Overview | null => (model.get("overview")?.pictures ? model.get("overview") : null);
-  const acts = (action: () => void) => ({ get: () => false, set: action });
   const own = (name: keyof typeof chosen) => ({
     get: () => chosen[name],
     set: (value: string) => {

@@ -6,7 +6,7 @@ import { type DrawnBox, equalBoxes, freeName, type Part, withBox } from "../part
 import { classPalette, contrast, toCss, unpack } from "../parts/colours";
 import { History } from "../parts/mask";
 import { PickList, pickListCss } from "../parts/pick_list";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { spriteUrl } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -26,7 +26,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let changing = false; // the hand holds a box
   let naming = false;
   let history = new History<Part[]>();
-  const acts = (action: () => void) => ({ get: () => false, set: action });
 
   const shell = createShell(model, el, signal, {
     label: "Correspondence analysis",

@@ -2,6 +2,7 @@
 // The other half is nbviz/views/evolution_explorer.py.
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
+import { createCard } from "../parts/card";
 import { ColumnLegend } from "../parts/column_legend";
 import {
   type Coloured,
@@ -20,7 +21,7 @@ import { plainColours } from "../parts/scatter_draw";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
@@ -46,17 +47,18 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let coloured: Coloured | null = null;
   let colours: Uint32Array = new Uint32Array(0);
   let sprite: Sprite | null = null;
+  let before: Int32Array = new Int32Array(0); // the selection before it was last changed here
   let hovered: number | null = null;
   let lasso = false;
   let playing = 0;
   let at = Number(model.get("frame_shown"));
-  let pointer: [number, number] = [0, 0];
 
   const specimen = (): EvolutionSpecimen => ({
     n: 0,
     layers: [],
     epochs: [],
     names: null,
+    pictures: false,
     ...model.get("specimen"),
   });
   const get = (name: string) => shell.channel.get(name);
@@ -80,6 +82,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       recolour();
     },
     onPending: () => scatter.setDimmed(shell.root.dataset.link === "gone"),
+    onMessage: (message, buffers) => {
+      if (message.type !== "picture") return;
+      card.received(Number(message.row), readPicture(message, buffers, signal));
+    },
     local: {
       show_trails: assigned("show_trails"),
       lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
@@ -89,41 +95,43 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   root.classList.add("nbviz-evolution");
   for (const sheet of [legendCss, thumbnailsCss, curvesCss, css]) addStyle(root, sheet);
   const player = document.createElement("div");
-  const card = document.createElement("div");
   const charts = document.createElement("div");
   charts.className = "nbviz-evolution-charts";
   const strip = document.createElement("div");
   shell.below.append(player, charts, strip);
-  root.append(card);
 
   const { plot, axes } = createMapPlot(root, stage);
   const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations at one frame",
-    describe: (point) => describe(point).join(", "),
+    describe: (point) => describe(rows[point]).join(", "),
     onHover: (point, x, y) => {
       hovered = point;
-      pointer = [x, y];
       scatter.setLines(lines);
-      drawCard();
+      card.show(point === null ? null : rows[point], x, y);
     },
     onSelect: (points, how) =>
       select(
         Int32Array.from(points, (point) => rows[point]),
         how,
       ),
+    onUndo: () => select(before, "replace"),
     onTool: (tool) => {
       lasso = tool === "lasso";
       shell.refresh();
     },
   });
   scatter.setTheme(shell.theme());
+  const card = createCard({
+    root,
+    signal,
+    sprite: () => sprite,
+    hasPictures: () => specimen().pictures,
+    ask: (row) => shell.channel.send({ type: "picture", row }),
+    lines: describe,
+  });
 
-  function describe(point: number): string[] {
-    return describeRow(rows[point]);
-  }
-
-  function describeRow(row: number): string[] {
+  function describe(row: number): string[] {
     return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
@@ -152,7 +160,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function select(chosen: Int32Array, how: How): void {
-    const next = combine(readRows(model.get("selection")), chosen, how);
+    before = readRows(model.get("selection"));
+    const next = combine(before, chosen, how);
     shell.channel.assign({ selection: packRows(next) });
     showSelection();
   }
@@ -167,7 +176,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       name: model.get("colour_by"),
       dark: shell.theme().dark,
       sprite,
-      describe: describeRow,
+      describe,
       onPick: (row: number) => select(Int32Array.of(row), "replace"),
     };
     renderNode(selection.length ? h(SampleStrip, props) : null, strip);
@@ -250,19 +259,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     draw();
   }
 
-  function drawCard(): void {
-    const content =
-      hovered === null
-        ? null
-        : h(HoverCard, {
-            thumbnail: sprite ? { sprite, index: rows[hovered] } : null,
-            lines: describe(hovered),
-            clientX: pointer[0],
-            clientY: pointer[1],
-          });
-    renderNode(content, card);
-  }
-
   function draw(): void {
     if (!meta) return;
     scatter.setLines(lines);
@@ -328,7 +324,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(playing);
-    for (const host of [player, charts, strip, card]) renderNode(null, host);
+    for (const host of [player, charts, strip]) renderNode(null, host);
   });
   onSprite();
 }

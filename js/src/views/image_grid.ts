@@ -15,7 +15,7 @@ import { legendCss } from "../parts/legend";
 import { SampleStrip } from "../parts/sample_strip";
 import scatterCss from "../parts/scatter.css";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -40,7 +40,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   const specimen = (): GridSpecimen => model.get("specimen") ?? {};
   const get = (name: string) => (name === "rectangle" ? rectangle : shell.channel.get(name));
-  const acts = (action: () => void) => ({ get: () => false, set: action });
   const shell = createShell(model, el, signal, {
     label: "Image grid",
     limits: LIMITS,

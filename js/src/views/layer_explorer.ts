@@ -17,7 +17,7 @@ import { axisText, createMapPlot } from "../parts/map_plot";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -36,6 +36,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let place: Int32Array = new Int32Array(0); // row of a sample → its point, -1 where it is not shown
   let coloured: Coloured | null = null;
   let selection: Int32Array = new Int32Array(0);
+  let before = selection; // as it was before it was last changed here
   let lasso = false;
 
   const shell = createShell(model, el, signal, {
@@ -67,7 +68,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         set: (value) => shell.channel.set({ n_samples: value >= total ? 0 : value }),
       },
       lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
-      everything: { get: () => false, set: () => scatter.resetView() },
+      everything: acts(() => scatter.resetView()),
     },
   });
   const get = (name: string) => (name === "lasso" ? lasso : shell.channel.get(name));
@@ -86,6 +87,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         Int32Array.from(points, (point) => rows[point]),
         how,
       ),
+    onUndo: () => select(before, "replace"),
     onTool: (tool) => {
       lasso = tool === "lasso";
       shell.refresh();
@@ -170,6 +172,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function select(chosen: Int32Array, how: How): void {
+    before = selection;
     selection = combine(selection, chosen, how);
     shell.channel.assign({ selection: packRows(selection) });
     showSelection();

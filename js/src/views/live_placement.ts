@@ -3,6 +3,7 @@
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
 import { barsCss } from "../parts/bars";
+import { createCard } from "../parts/card";
 import { pack, toCss, VIRIDIS } from "../parts/colours";
 import {
   type Coloured,
@@ -19,7 +20,7 @@ import { packPixels, paintPixels, readPixels } from "../parts/pixels";
 import { createScatter } from "../parts/scatter";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS } from "./live_placement/controls";
@@ -40,6 +41,7 @@ const NOTHING: PlacementSpecimen = {
   background: [0],
   ink: [255],
   classifies: true,
+  pictures: false,
 };
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
@@ -52,6 +54,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let sprite: Sprite | null = null;
   let kept: (Kept & { picture: HTMLCanvasElement | null })[] = [];
   let hovered: number | null = null; // neighbour under the pointer, in the list
+  let isNew = false; // whether the sample of the last click on the map was not on the sheet already
   let hint = "";
   let missed = false; // a drawing came from elsewhere while one of the hand was under way
 
@@ -68,6 +71,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       redraw();
     },
     onPending: () => scatter.setDimmed(shell.root.dataset.link === "gone"),
+    onMessage: (message, buffers) => {
+      if (message.type !== "picture") return;
+      card.received(Number(message.row), readPicture(message, buffers, signal));
+    },
     local: {
       n_samples: {
         get: () => {
@@ -82,8 +89,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   root.classList.add("nbviz-placement");
   root.dataset.kind = specimen().text ? "text" : "picture";
   for (const sheet of [legendCss, thumbnailsCss, barsCss, paintBoardCss, css]) addStyle(root, sheet);
-  const card = document.createElement("div");
-  root.append(card);
   const [mapHost, drawHost] = ["map", "draw"].map((name) => {
     const section = document.createElement("section");
     section.className = `nbviz-placement-${name}`;
@@ -100,13 +105,28 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations. Choose a point to begin with that sample.",
-    describe: (point) => describe(point).join(", "),
-    onHover: hover,
+    canLasso: false,
+    describe: (point) => describe(placed?.rows[point] ?? point).join(", "),
+    onHover: (point, x, y) => card.show(point === null || !placed ? null : placed.rows[point], x, y),
     onSelect: (chosen) => {
-      if (chosen.length === 1 && placed) bring(placed.rows[chosen[0]]);
+      if (chosen.length !== 1 || !placed) return;
+      const row = placed.rows[chosen[0]];
+      isNew = row !== model.get("sample");
+      bring(row);
+    },
+    onUndo: () => {
+      if (isNew) shell.channel.send({ type: "undo" });
     },
   });
   scatter.setTheme(shell.theme());
+  const card = createCard({
+    root,
+    signal,
+    sprite: () => sprite,
+    hasPictures: () => specimen().pictures,
+    ask: (row) => shell.channel.send({ type: "picture", row }),
+    lines: describe,
+  });
 
   const panel = createDrawPanel(drawHost, {
     signal,
@@ -119,7 +139,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     assign: (values) => shell.channel.assign(values),
     onDraw: (sheet) => shell.channel.set({ drawing: packPixels(sheet.shape, sheet.pixels) }),
     onText: (text) => shell.channel.set({ text }),
-    onPicture: ({ width, height, rgb }) => shell.channel.send({ type: "picture", width, height }, [rgb]),
+    onPicture: ({ width, height, rgb }) => shell.channel.send({ type: "upload", width, height }, [rgb]),
     onKeep: () => shell.channel.send({ type: "keep" }),
     onHint: (text) => {
       if (text !== hint) {
@@ -135,16 +155,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     shell.channel.assign({ sample: row });
   }
 
-  function describe(point: number): string[] {
-    const row = placed?.rows[point] ?? point;
+  function describe(row: number): string[] {
     return [sampleName(specimen().names, row), ...valueLines(columns, row)];
-  }
-
-  function hover(point: number | null, clientX: number, clientY: number): void {
-    const row = point === null || !placed ? -1 : placed.rows[point];
-    const thumbnail = sprite && row >= 0 ? { sprite, index: row } : null;
-    const lines = point === null ? [] : describe(point);
-    renderNode(row >= 0 ? h(HoverCard, { thumbnail, lines, clientX, clientY }) : null, card);
   }
 
   function show(frame: Frame): void {
@@ -314,7 +326,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     ink: () => panel.refresh(),
   });
   signal.addEventListener("abort", () => {
-    for (const host of [card, key]) renderNode(null, host);
+    renderNode(null, key);
   });
   recolour();
   readThumbnails();

@@ -16,7 +16,7 @@ import {
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { createScatter, type Scatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readPicture, readSprite, type Sprite, type StripItem, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -61,6 +61,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let answers: Partial<Record<Side, Column>> = {};
   let sprite: Sprite | null = null;
   let selection: Int32Array = new Int32Array(0);
+  let before = selection; // as it was before it was last changed here
   let pointed: number | null = null;
   let lasso = false;
 
@@ -103,13 +104,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           for (const side of SIDES) panels[side].map.setTool(lasso ? "lasso" : "pan");
         },
       },
-      clear: { get: () => false, set: () => select(new Int32Array(0), "replace") },
-      everything: {
-        get: () => false,
-        set: () => {
-          for (const side of SIDES) panels[side].map.resetView();
-        },
-      },
+      clear: acts(() => select(new Int32Array(0), "replace")),
+      everything: acts(() => {
+        for (const side of SIDES) panels[side].map.resetView();
+      }),
     },
   });
   const { root, stage } = shell;
@@ -139,6 +137,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           Int32Array.from(points, (point) => rows[point]),
           how,
         ),
+      onUndo: () => select(before, "replace"),
       onTool: (tool) => {
         lasso = tool === "lasso";
         for (const other of SIDES) panels[other].map.setTool(tool);
@@ -280,6 +279,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function select(chosen: Int32Array, how: How): void {
+    before = selection;
     selection = combine(selection, chosen, how);
     shell.channel.assign({ selection: packRows(selection) });
     showSelection();
@@ -360,7 +360,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function readThumbnails(): void {
-    sprite = readSprite(model.get("thumbnails"), specimen().n, signal);
+    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
+    if (!read) return;
+    sprite = read;
     showBelow();
   }
 

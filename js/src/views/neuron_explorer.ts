@@ -2,6 +2,7 @@
 // The other half is nbviz/views/neuron_explorer.py.
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
+import { createCard } from "../parts/card";
 import {
   classPalette,
   colourValues,
@@ -18,11 +19,11 @@ import { ColumnLegend } from "../parts/column_legend";
 import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { SampleStrip } from "../parts/sample_strip";
-import { createScatter } from "../parts/scatter";
+import { createScatter, type Tool } from "../parts/scatter";
 import { combine, type How, packRows, readRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { HoverCard, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
@@ -42,6 +43,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let units: Int32Array = new Int32Array(0);
   let columns: Record<string, Column> = {};
   let sprite: Sprite | null = null;
+  let before: Int32Array = new Int32Array(0); // selection or units, whichever was changed last, before that
   let lasso = false;
 
   const specimen = (): NeuronSpecimen => ({
@@ -50,9 +52,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     maps: [],
     names: null,
     classes: false,
+    pictures: false,
     ...model.get("specimen"),
   });
-  const acts = (action: () => void) => ({ get: () => false, set: action });
   const shell = createShell(model, el, signal, {
     label: "Samples and units of a layer",
     limits: LIMITS,
@@ -69,14 +71,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     onPending: () => {
       for (const map of [left, right]) map.setDimmed(shell.root.dataset.link === "gone");
     },
+    onMessage: (message, buffers) => {
+      if (message.type !== "picture") return;
+      card.received(Number(message.row), readPicture(message, buffers, signal));
+    },
     local: {
       lasso: {
         get: () => lasso,
-        set: (on) => {
-          lasso = Boolean(on);
-          for (const map of [left, right]) map.setTool(lasso ? "lasso" : "pan");
-          shell.refresh();
-        },
+        set: (on) => setTool(on ? "lasso" : "pan"),
       },
       colour_by: {
         get: () => model.get("colour_by"),
@@ -89,8 +91,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const { root, stage } = shell;
   root.classList.add("nbviz-neurons");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
-  const card = document.createElement("div");
-  root.append(card);
 
   function panel(): { title: HTMLElement; map: HTMLElement; key: HTMLElement } {
     const host = document.createElement("section");
@@ -109,19 +109,45 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const left = createScatter(samplePanel.map, {
     signal,
     label: "Map of samples",
-    describe: (point) => describeSample(point).join(", "),
-    onHover: (point, x, y) =>
-      hover(point === null ? null : describeSample(point), point === null ? -1 : rows[point], x, y),
+    describe: (point) => describeSample(rows[point]).join(", "),
+    onHover: (point, x, y) => card.show(point === null ? null : rows[point], x, y),
     onSelect: (points, how) => choose("selection", rows, points, how),
+    onUndo: () => chooseRows("selection", before, "replace"),
+    onTool: setTool,
   });
   const right = createScatter(unitPanel.map, {
     signal,
     label: "Map of units",
     describe: (point) => describeUnit(point).join(", "),
-    onHover: (point, x, y) => hover(point === null ? null : describeUnit(point), -1, x, y),
+    onHover: (point, x, y) => unitCard.show(point, x, y),
     onSelect: (points, how) => choose("units", units, points, how),
+    onUndo: () => chooseRows("units", before, "replace"),
+    onTool: setTool,
   });
   for (const map of [left, right]) map.setTheme(shell.theme());
+  const card = createCard({
+    root,
+    signal,
+    sprite: () => sprite,
+    hasPictures: () => specimen().pictures,
+    ask: (row) => shell.channel.send({ type: "picture", row }),
+    lines: describeSample,
+  });
+  const unitCard = createCard({
+    root,
+    signal,
+    sprite: () => null,
+    hasPictures: () => false, // nothing is asked for
+    ask: () => {},
+    lines: describeUnit,
+  });
+
+  /** Both maps have one tool, which is that of the toolbar. */
+  function setTool(tool: Tool): void {
+    lasso = tool === "lasso";
+    for (const map of [left, right]) map.setTool(tool);
+    shell.refresh();
+  }
 
   function choose(name: "selection" | "units", all: Int32Array, points: Int32Array, how: How): void {
     chooseRows(
@@ -132,8 +158,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   }
 
   function chooseRows(name: "selection" | "units", chosen: Int32Array, how: How): void {
-    const next = combine(readRows(shell.channel.get(name)), chosen, how);
-    shell.channel.set({ [name]: packRows(Int32Array.from(next).sort()) });
+    before = readRows(shell.channel.get(name));
+    shell.channel.set({ [name]: packRows(combine(before, chosen, how)) });
     mark();
     shell.refresh();
   }
@@ -167,9 +193,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     return [sampleName(specimen().names, row), ...valueLines(columns, row)];
   }
 
-  function describeSample(point: number): string[] {
-    const lines = describeRow(rows[point]);
-    if (meta?.sampleTitle) lines.push(`${meta.sampleTitle}: ${(arrays[5][point] ?? Number.NaN).toFixed(2)}`);
+  function describeSample(row: number): string[] {
+    const lines = describeRow(row);
+    const point = rows.indexOf(row);
+    if (meta?.sampleTitle && point >= 0)
+      lines.push(`${meta.sampleTitle}: ${(arrays[5][point] ?? Number.NaN).toFixed(2)}`);
     return lines;
   }
 
@@ -178,11 +206,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     if (meta) lines.push(`${meta.unitTitle}: ${arrays[4][point].toFixed(2)}`);
     if (meta?.classes) lines.push(`tells ${meta.classes[arrays[6][point]]} best`);
     return lines;
-  }
-
-  function hover(lines: string[] | null, row: number, clientX: number, clientY: number): void {
-    const thumbnail = sprite && row >= 0 ? { sprite, index: row } : null;
-    renderNode(lines ? h(HoverCard, { thumbnail, lines, clientX, clientY }) : null, card);
   }
 
   function show(frame: Frame): void {
@@ -276,7 +299,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   signal.addEventListener("abort", () => {
-    for (const host of [card, samplePanel.key, unitPanel.key]) renderNode(null, host);
+    for (const host of [samplePanel.key, unitPanel.key]) renderNode(null, host);
   });
   onSprite();
 }

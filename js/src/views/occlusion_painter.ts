@@ -6,7 +6,7 @@ import { barsCss, ChangeStrip } from "../parts/bars";
 import { legendCss } from "../parts/legend";
 import { Mask } from "../parts/mask";
 import { createBoard, paintBoardCss, paintCursor, type Tool } from "../parts/paint_board";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { defineView, type Model, onChange } from "../parts/view";
 import { Brushwork, paintUnsent } from "./occlusion_painter/brushwork";
@@ -73,7 +73,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     redraw();
   };
   const pressable = (name: Tool) => ({ get: () => work.tool === name, set: () => setTool(name) });
-  const acts = (action: () => void) => ({ get: () => false, set: action });
 
   const work = new Brushwork({
     size,

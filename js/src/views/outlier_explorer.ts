@@ -8,7 +8,7 @@ import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
@@ -51,6 +51,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let sprite: Sprite | null = null;
   let active: number | null = null; // row number that the arrow keys are at
   let hovered: number | null = null; // row number under the mouse in the list
+  let before = { selection, sample: null as number | null, active: null as number | null }; // the last click or lasso on the map
   let lasso = false;
   let drawing = 0;
 
@@ -95,7 +96,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           scatter.setTool(lasso ? "lasso" : "pan");
         },
       },
-      everything: { get: () => false, set: () => scatter.resetView() },
+      everything: acts(() => scatter.resetView()),
     },
   });
   const { root, stage } = shell;
@@ -118,6 +119,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         Int32Array.from(points, (point) => rows[point]),
         how,
       ),
+    onUndo: () => {
+      active = before.active;
+      select(before.selection, { sample: before.sample });
+    },
     onTool: (tool) => {
       lasso = tool === "lasso";
       shell.refresh();
@@ -154,6 +159,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   /** A click on one point shows it with its neighbours; a lasso, or Shift and a click, selects. */
   function choose(chosen: Int32Array, how: How): void {
+    before = { selection, sample: sample(), active };
     if (chosen.length === 1 && how === "replace") pick(chosen[0]);
     else select(combine(selection, chosen, how));
   }

@@ -3,7 +3,7 @@
 import { render as draw, h } from "preact";
 import { VIRIDIS } from "../parts/colours";
 import { ColourBar, legendCss } from "../parts/legend";
-import { createShell } from "../parts/shell";
+import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
 import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, type FieldSpecimen, factsOf, LIMITS } from "./receptive_field/controls";
@@ -46,10 +46,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     const most = unitsOf(String(shell.channel.get("layer"))) - 1;
     shell.channel.set({ unit: Math.min(most, Math.max(0, Math.round(unit))) });
   };
-  const step = (by: number) => ({
-    get: () => false,
-    set: () => goTo(Number(shell.channel.get("unit")) + by),
-  });
+  const step = (by: number) => acts(() => goTo(Number(shell.channel.get("unit")) + by));
 
   const shell = createShell(model, el, signal, {
     label: "Receptive field of a unit",

@@ -282,7 +282,7 @@ export class Board {
   private pointerActions(): PointerActions {
     const { view } = this;
     return {
-      tool: () => this.tool,
+      tool: (how) => (how === "replace" ? this.tool : "lasso"),
       pan: (dx, dy) => this.move(() => view.pan(dx, dy)),
       zoom: (factor, x, y) => this.move(() => view.zoomAt(factor, x, y)),
       reset: () => {

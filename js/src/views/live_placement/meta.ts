@@ -39,6 +39,8 @@ export interface PlacementSpecimen {
   background: number[];
   ink: number[];
   classifies: boolean;
+  /** Whether the samples are pictures that can be asked for one by one. */
+  pictures: boolean;
 }
 
 /** A place in the map, in its units. */
