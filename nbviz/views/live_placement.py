@@ -23,8 +23,8 @@ from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pixels import Pixels
-from nbviz.views.parts.points import packed_sprite, single_picture
-from nbviz.views.parts.sample_map import samples_of
+from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.sample_map import answer_picture, samples_of
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Number
 
@@ -294,10 +294,7 @@ class LivePlacement(SizedView):
             self._keep(self._latest)
         if content.get("type") == "undo":
             self._take_back()
-        if content.get("type") == "picture" and self._recorded is not None:
-            found = single_picture(self._recorded.samples, int(content["row"]))
-            if found is not None:
-                self.send(found[0], buffers=found[1])
+        answer_picture(self, content, None if self._recorded is None else self._recorded.samples)
         if content.get("type") == "upload" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))

@@ -9,6 +9,7 @@ from nbviz.core.epoch_specimen import EpochSpecimens
 from nbviz.core.errors import unknown_name
 from nbviz.core.layers import INPUT
 from nbviz.core.network import Network
+from nbviz.core.recording import why_no_classes
 from nbviz.core.specimen import Specimen
 
 Pair = tuple[EpochSpecimens, EpochSpecimens]
@@ -75,6 +76,7 @@ def titles_of(
 def notes_of(specimens: tuple[Specimen, Specimen], layers: tuple[str, str]) -> tuple[str, ...]:
     """What a reader should know about the two sides."""
     notes = tuple(dict.fromkeys(note for specimen in specimens for note in specimen.notes))
+    notes += tuple(filter(None, (why_no_classes(specimens[0].samples),)))
     if specimens[0] is specimens[1] and layers[0] == layers[1]:
         notes += ("left and right are the same: choose another layer, epoch or model for one of them",)
     return notes

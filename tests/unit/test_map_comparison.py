@@ -345,3 +345,13 @@ def test_model_and_checkpoints_stay_and_a_change_of_either_model_is_noticed(show
     show()
     for name, value in net.module.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_labels_that_are_no_classes_are_told():
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    labels = np.where(np.arange(40) == 7, np.nan, np.arange(40) % 2)
+    view = nbviz.MapComparison.from_activations(
+        {"a": points, "b": points**2}, y=labels, iterations=20, executor="inline"
+    )
+    assert any("no label (NaN) for 1 of 40" in note for note in view.notes)
+    view.close()
