@@ -2,7 +2,19 @@ import { expect, test } from "vitest";
 import { percentDomain } from "../src/views/evolution_explorer/controls";
 import { namesThatFit } from "../src/views/evolution_explorer/player";
 
-const LAYERS = ["input", "conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3", "fc1", "fc2"];
+const LAYERS = [
+  "input",
+  "conv1",
+  "relu1",
+  "pool1",
+  "conv2",
+  "relu2",
+  "pool2",
+  "conv3",
+  "relu3",
+  "fc1",
+  "fc2",
+];
 
 test("all names stand under a wide slider", () => {
   expect(namesThatFit(LAYERS, 3, 900)).toEqual([...LAYERS.keys()]);
