@@ -95,6 +95,21 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     return None
 
 
+def other_scores(output: Any) -> str:
+    """What to know of a model that returns several tensors of a row for each sample, the first of which is
+    taken; empty if it does not, or if their names say which is meant."""
+    if isinstance(output, Mapping) or not isinstance(output, Sequence):
+        return ""
+    rows = [item.shape for item in output if isinstance(item, torch.Tensor) and item.ndim == 2]
+    if len(rows) < 2 or rows[0][0] != rows[1][0] or rows[0] == rows[1]:
+        return ""
+    sizes = ", ".join(str(shape[1]) for shape in rows)
+    return (
+        f"the model returns {len(rows)} vectors per sample, of {sizes} values: the first is taken for its "
+        "answer. Another one is meant? Network(model, output=1)"
+    )
+
+
 def batch_axis_of(small: tuple[int, ...], large: tuple[int, ...], sizes: tuple[int, int]) -> int | None:
     """The axis that follows the batch when it grows from ``sizes[0]`` to ``sizes[1]``; None if no one does.
 

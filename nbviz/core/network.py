@@ -15,7 +15,7 @@ from nbviz.core.activations import ActivationCache
 from nbviz.core.advice import advice
 from nbviz.core.errors import ModelError, TransformError, UnknownName, unknown_name
 from nbviz.core.inputs import copies, describe, first_of, prepare
-from nbviz.core.layers import OUTPUT, Layer, first_tensor
+from nbviz.core.layers import OUTPUT, Layer, first_tensor, other_scores
 from nbviz.core.reading import names_mismatch, names_of
 from nbviz.core.shadow import Shadow
 from nbviz.core.tokenizers import Tokenizer, tokenizer_of
@@ -93,7 +93,7 @@ class Network:
         if class_names is None:
             class_names = getattr(getattr(module, "config", None), "id2label", None)
         self.class_names = names_of(class_names)
-        self._about_names = ""
+        self._about_names = self._about_output = ""
         self.tokenizer: Any = tokenizer_of(tokenizer)
         self.output = output
         self.checkpoints: Mapping[int, Mapping[str, torch.Tensor]] = (
@@ -133,7 +133,7 @@ class Network:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know about how the model is run; empty if all is as usual."""
-        found = [self._about_names] if self._about_names else []
+        found = [about for about in (self._about_names, self._about_output) if about]
         if self._shadow.in_place:
             reason = self._shadow.reason
             found.append(f"the model cannot be copied ({reason}); it is run in place, under a lock")
@@ -203,6 +203,8 @@ class Network:
                     f"output={self.output!r} is not in what the model returned "
                     f"({type(output).__name__}): {error}"
                 ) from error
+        elif not self._about_output:
+            self._about_output = other_scores(output)
         tensor = first_tensor(output)
         if tensor is None:
             raise ModelError(

@@ -339,9 +339,10 @@ class OutlierExplorer(SampleMapView):
         text = f"OutlierExplorer: {kind} of {picture.map.layer!r}, {len(picture.map.rows):,} samples"
         if report is None:
             return text
+        count = len(report.outliers)
         text += (
-            f"; {len(report.outliers)} outliers (at most {report.most_hit} of {report.k} neighbours in the "
-            f"{picture.of} of their own class)"
+            f"; {count} outlier{'s' * (count != 1)} (at most {report.most_hit} of {report.k} neighbours in "
+            f"the {picture.of} of their own class)"
         )
         overlap = report.outliers.overlap
         return text if overlap is None else f"{text}. {overlap.words()}"

@@ -220,3 +220,22 @@ def test_of_padded_texts_only_the_real_steps_count(reduce):
         whole = model.steps(model.letters(ids))[1]
     expected = whole.mean(0) if reduce == "mean" else whole.amax(0)
     np.testing.assert_allclose(together[1], expected.numpy(), atol=1e-6)
+
+
+def test_of_several_vectors_per_sample_the_first_is_taken_and_said():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.head = nn.Linear(4, 32), nn.Linear(32, 10)
+
+        def forward(self, x):
+            hidden = self.hidden(x)
+            return hidden, self.head(hidden)
+
+    network = Network(Both())
+    assert network.predict(torch.randn(5, 4)).shape == (5, 32)
+    [note] = network.notes
+    assert "returns 2 vectors per sample, of 32, 10 values: the first is taken" in note
+    meant = Network(Both(), output=1)
+    assert meant.predict(torch.randn(5, 4)).shape == (5, 10)
+    assert meant.notes == ()
