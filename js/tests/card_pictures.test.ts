@@ -1,31 +1,19 @@
 // The card beside the point under the mouse: its picture is a tile of the sprite, or is asked for.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import evolution from "../src/views/evolution_explorer";
 import layer from "../src/views/layer_explorer";
 import placement from "../src/views/live_placement";
 import comparison from "../src/views/map_comparison";
 import neurons from "../src/views/neuron_explorer";
-import { drawn, type FakeModel, front, mockCanvas, openView, SPRITE } from "./fake_model";
+import { drawn, front, SPRITE, viewInTurn } from "./fake_model";
 import * as frames from "./view_frames";
 
 const { AT_10, AT_20, NOWHERE } = frames;
-let close: () => void;
-let model: FakeModel;
-let el: HTMLElement;
-// biome-ignore lint/suspicious/noExplicitAny: any view
-const open = async (view: any, traits: Record<string, unknown>) => {
-  ({ model, el, close } = await openView(view, traits));
-};
+const shown = viewInTurn();
+const { open } = shown;
 const hover = ([clientX, clientY]: number[], which = 0) =>
-  front(el, which).dispatchEvent(new PointerEvent("pointermove", { pointerId: 1, clientX, clientY }));
-const card = () => el.querySelector<HTMLElement>(".nbviz-card");
-
-beforeEach(mockCanvas);
-afterEach(() => {
-  close();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+  front(shown.el, which).dispatchEvent(new PointerEvent("pointermove", { pointerId: 1, clientX, clientY }));
+const card = () => shown.el.querySelector<HTMLElement>(".nbviz-card");
 
 describe.each([
   ["LayerExplorer", layer, frames.layerExplorer],
@@ -35,7 +23,7 @@ describe.each([
   ["LivePlacement", placement, frames.livePlacement],
 ])("the card of %s", (_name, view, traits) => {
   const thumb = () => card()?.querySelector<HTMLElement>(".nbviz-thumb") ?? null;
-  const asked = () => model.sent.map(({ message }) => message).filter(({ type }) => type === "picture");
+  const asked = () => shown.model.sent.map(({ message }) => message).filter(({ type }) => type === "picture");
 
   it("asks for the picture of a sample that no sprite holds, once", async () => {
     const { specimen, ...rest } = traits();
@@ -44,7 +32,7 @@ describe.each([
     expect(card()!.textContent).toContain("sample 20");
     expect([thumb(), asked()]).toEqual([null, [{ type: "picture", row: 20 }]]);
     const answer = { type: "picture", row: 20, width: 9, height: 9 };
-    model.emit("msg:custom", answer, [new DataView(new ArrayBuffer(8))]);
+    shown.model.emit("msg:custom", answer, [new DataView(new ArrayBuffer(8))]);
     expect(thumb()!.style.backgroundImage).toContain("blob:");
     hover(NOWHERE);
     expect(card()).toBeNull();
@@ -59,7 +47,7 @@ describe.each([
     await open(view, traits());
     hover(AT_20);
     expect([thumb(), asked()]).toEqual([null, []]);
-    model.set("thumbnails", SPRITE);
+    shown.model.set("thumbnails", SPRITE);
     hover(NOWHERE);
     hover(AT_20);
     expect(thumb()).not.toBeNull();
@@ -73,14 +61,14 @@ it("the card of a unit has lines and asks for no picture", async () => {
   hover(AT_20, 1);
   expect(card()!.textContent).toContain("unit 6 of fc1mean: 2.00");
   expect(card()!.querySelector(".nbviz-thumb")).toBeNull();
-  expect(model.sent).toEqual([]);
+  expect(shown.model.sent).toEqual([]);
 });
 
 it("MapComparison keeps its pictures when the kernel takes its own away", async () => {
   await open(comparison, { ...frames.mapComparison(), thumbnails: SPRITE });
   hover(AT_20);
   expect(card()!.querySelector(".nbviz-thumb")).not.toBeNull();
-  model.set("thumbnails", {}); // as view.close() does
+  shown.model.set("thumbnails", {}); // as view.close() does
   await drawn();
   hover(NOWHERE);
   hover(AT_20);

@@ -1,5 +1,5 @@
 // A view without a kernel: what it would get from Python is put into a model that keeps what is sent back.
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 
 type Listener = (...values: unknown[]) => void;
 
@@ -100,6 +100,28 @@ export async function openView(
   const close = view.render({ model, el });
   await drawn();
   return { model, el, close };
+}
+
+/** For a file of tests: a view that is opened in each, and closed after it. */
+export function viewInTurn() {
+  const shown = {
+    model: null as unknown as FakeModel,
+    el: null as unknown as HTMLElement,
+    // biome-ignore lint/suspicious/noExplicitAny: any view
+    open: async (view: any, traits: Record<string, unknown>) => {
+      const { model, el, close } = await openView(view, traits);
+      Object.assign(shown, { model, el });
+      closing = close;
+    },
+  };
+  let closing = () => {};
+  beforeEach(mockCanvas);
+  afterEach(() => {
+    closing();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+  return shown;
 }
 
 /** When what was asked for has been drawn. */

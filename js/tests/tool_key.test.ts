@@ -1,33 +1,22 @@
 // The key L: toolbar and maps always have the same tool, and where there is no lasso the key does nothing.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import evolution from "../src/views/evolution_explorer";
 import layer from "../src/views/layer_explorer";
 import placement from "../src/views/live_placement";
 import comparison from "../src/views/map_comparison";
 import neurons from "../src/views/neuron_explorer";
 import outliers from "../src/views/outlier_explorer";
-import { drawn, type FakeModel, front, key, mockCanvas, openView } from "./fake_model";
+import { drawn, front, key, viewInTurn } from "./fake_model";
 import * as frames from "./view_frames";
 
-let close: () => void;
-let el: HTMLElement;
-let model: FakeModel;
-// biome-ignore lint/suspicious/noExplicitAny: any view
-const open = async (view: any, traits: Record<string, unknown>) => {
-  ({ el, model, close } = await openView(view, traits));
-};
-const tools = () => [...el.querySelectorAll<HTMLElement>(".nbviz-scatter")].map((map) => map.dataset.tool);
+const shown = viewInTurn();
+const { open } = shown;
+const tools = () =>
+  [...shown.el.querySelectorAll<HTMLElement>(".nbviz-scatter")].map((map) => map.dataset.tool);
 const button = () =>
-  [...el.querySelectorAll("button")]
+  [...shown.el.querySelectorAll("button")]
     .find((one) => one.textContent?.includes("Lasso"))
     ?.getAttribute("aria-pressed");
-
-beforeEach(mockCanvas);
-afterEach(() => {
-  close();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
 
 describe.each([
   ["LayerExplorer", layer, frames.layerExplorer, 1],
@@ -45,7 +34,7 @@ describe.each([
       ["pan", "false"],
     ]) {
       // biome-ignore format: a table
-      key(front(el, which), "l");
+      key(front(shown.el, which), "l");
       await drawn();
       expect(tools()).toEqual(Array(maps).fill(tool));
       expect(button()).toBe(pressed);
@@ -56,18 +45,18 @@ describe.each([
 it("LivePlacement has no lasso, neither by L nor by Shift and a drag, and speaks of none", async () => {
   await open(placement, frames.livePlacement());
   expect(button()).toBeUndefined();
-  expect(key(front(el), "l")).toBe(true); // not handled
+  expect(key(front(shown.el), "l")).toBe(true); // not handled
   expect(tools()).toEqual(["pan"]);
-  expect(el.querySelector(`#${front(el).getAttribute("aria-describedby")}`)!.textContent).not.toContain(
-    "lasso",
-  );
+  expect(
+    shown.el.querySelector(`#${front(shown.el).getAttribute("aria-describedby")}`)!.textContent,
+  ).not.toContain("lasso");
   const round20 = [[300, 2], [398, 2], [398, 100], [300, 100]]; // biome-ignore format: one polygon
   const tell = (type: string, [clientX, clientY]: number[]) =>
-    front(el).dispatchEvent(
+    front(shown.el).dispatchEvent(
       new PointerEvent(type, { pointerId: 1, button: 0, clientX, clientY, shiftKey: true }),
     );
   tell("pointerdown", round20[0]);
   for (const at of round20) tell("pointermove", at);
   tell("pointerup", round20[3]);
-  expect(model.get("sample")).toBe(-1);
+  expect(shown.model.get("sample")).toBe(-1);
 });

@@ -30,7 +30,6 @@ from nbviz.views.map_comparison_frames import (
     predictions_of,
 )
 from nbviz.views.map_comparison_sides import (
-    by_layer,
     choose_sides,
     described,
     notes_of,
@@ -39,7 +38,13 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.sample_map import SampleMapView, answer_picture, samples_of, samples_of_arrays
+from nbviz.views.parts.sample_map import (
+    SampleMapView,
+    answer_picture,
+    arrays_by_layer,
+    samples_of,
+    samples_of_arrays,
+)
 from nbviz.views.parts.traits import Indices, Number
 
 PRESERVATION = "preservation"
@@ -185,7 +190,8 @@ class MapComparison(SampleMapView):
         TypeError
             If activations are not real numbers, or a keyword is unknown.
         """
-        given = [by_layer(left, "left"), by_layer(left if right is None else right, "right")]
+        right_given = left if right is None else right
+        given = [arrays_by_layer(left, " on the left"), arrays_by_layer(right_given, " on the right")]
         if right is None and len(given[0]) == 1:
             raise ValueError(
                 "there is one map, and nothing to compare it with: give right=..., or two layers or more, "

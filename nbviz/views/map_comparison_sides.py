@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from nbviz.core.epoch_specimen import EpochSpecimens
@@ -86,19 +85,3 @@ def described(side: EpochSpecimens) -> dict[str, Any]:
     """Layers and epochs to choose from."""
     layers = [{"name": x.name, "type": x.type, "shape": list(x.shape)} for x in side.now.layers()]
     return {"layers": layers, "epochs": side.epochs}
-
-
-def by_layer(activations: Any, side: str) -> Mapping[str, Any]:
-    """Activations as a mapping of layers; one array is called ``"activations"``.
-
-    Raises
-    ------
-    ValueError
-        If the mapping is empty.
-    """
-    arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
-    if not arrays:
-        raise ValueError(
-            f"there are no activations on the {side}: pass an array, or a mapping of layer to array"
-        )
-    return arrays

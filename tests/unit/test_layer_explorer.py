@@ -6,7 +6,7 @@ import pytest
 import torch
 import traitlets as t
 from explorers import QUICK, pixels
-from synthetic_view import from_browser, message
+from synthetic_view import from_browser
 
 import nbviz
 from nbviz.methods.neighbours import neighbourhood_hit
@@ -177,16 +177,6 @@ def test_positions_arrive_finer_than_a_screen():
     flat, extent = quantise(np.ones((3, 2), np.float32))
     assert flat.tolist() == [0] * 6
     assert extent == [1, 1, 2, 2]
-
-
-def test_a_larger_picture_is_sent_when_asked_for(explore, net, digits, monkeypatch):
-    view = explore(net, digits)
-    sent = []
-    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append((content, buffers)))
-    message(view, type="picture", row=3)
-    content, buffers = sent[0]
-    assert (content["type"], content["row"]) == ("picture", 3)
-    assert bytes(buffers[0]).startswith(b"\x89PNG")
 
 
 def test_a_first_look_appears_before_a_slow_model_is_through(net, digits, monkeypatch):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import traitlets as t
-from synthetic_view import message
 from torch import nn
 
 import nbviz
@@ -252,20 +251,6 @@ def test_too_few_units_for_tsne_are_told_as_units():
     view.method = "mds"
     assert view.error is None
     view.close()
-
-
-def test_a_larger_picture_is_sent_when_asked_for(show, monkeypatch):
-    view, sent = show(), []
-    monkeypatch.setattr(view, "send", lambda content, buffers=None: sent.append((content, buffers)))
-    assert view.specimen["pictures"]
-    message(view, type="picture", row=3)
-    [(content, buffers)] = sent
-    assert (content["type"], content["row"]) == ("picture", 3)
-    assert len(buffers) == 1
-    arrays = {0: np.eye(20, 3), 1: np.eye(20, 3)}
-    given = type(view).from_activations(arrays if "over" in view.trait_names() else arrays[0], **QUICK)
-    assert not given.specimen["pictures"]
-    given.close()
 
 
 def test_classes_that_units_tell_bear_their_names():

@@ -25,6 +25,7 @@ import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS } from "./live_placement/controls";
 import { createDrawPanel } from "./live_placement/draw_panel";
+import { MarkerKey } from "./live_placement/key";
 import { lengthened, paintOver } from "./live_placement/marker";
 import { type Place, type Placed, type PlacementSpecimen, readPlaced } from "./live_placement/meta";
 import { Sheet, usualBrush } from "./live_placement/sheet";
@@ -173,7 +174,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     }
     if (!meta.drawn) trail = [];
     else if (placed.place) trail = lengthened(trail, placed.place);
-    heading.textContent = `${meta.method === "tsne" ? "t-SNE" : "Principal components"} of ${meta.layer}`;
+    const kind = meta.method === "tsne" ? "t-SNE" : "Principal components";
+    heading.textContent = `${kind} of ${meta.layer}${meta.method === "tsne" ? " (axes have no unit)" : ""}`;
     stage.dataset.generation = String(frame.generation);
     stage.dataset.kind = frame.kind;
     stage.dataset.map = String(meta.map);
@@ -226,7 +228,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       coloured = colourColumn(first[1], placed.rows, shell.theme().dark);
       scatter.setColours(coloured.colours, coloured.shapes);
     }
-    renderNode(first && coloured ? legendOf(first[0], first[1], coloured) : null, key);
+    const classes = first && coloured ? legendOf(first[0], first[1], coloured) : null;
+    renderNode([classes, h(MarkerKey, { name: specimen().text ? "the text" : "the drawing" })], key);
   }
 
   function legendOf(label: string, column: Column, { palette, domain }: Coloured) {

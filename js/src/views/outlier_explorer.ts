@@ -6,6 +6,7 @@ import { classPalette, type Palette } from "../parts/colours";
 import { type Column, colourColumn, readColumns, sampleName } from "../parts/columns";
 import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
+import { axisText, createMapPlot } from "../parts/map_plot";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
@@ -102,10 +103,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const { root, stage } = shell;
   root.classList.add("nbviz-outliers");
   for (const sheet of [legendCss, thumbnailsCss, longListCss, css]) addStyle(root, sheet);
-  const plot = document.createElement("div");
-  plot.className = "nbviz-outliers-map";
+  const { plot, axes } = createMapPlot(root, stage);
   const key = document.createElement("div");
-  stage.append(plot, key);
+  stage.append(key);
   const card = document.createElement("div");
   root.append(card);
 
@@ -221,6 +221,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     if (measured) report = { ...measured, rows }; // one array for one list of samples: compared by identity
     xy = dequantise(arrays.positions as Uint16Array, meta.extent);
     scatter.setPositions(xy, { extent: meta.extent });
+    axes.textContent = axisText(meta.variance);
     regions = meta.regions
       ? { classes: arrays.regionClasses as Uint16Array, opacity: arrays.regionOpacity as Uint8Array }
       : null;

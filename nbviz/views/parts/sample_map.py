@@ -108,8 +108,9 @@ def samples_of(
     return Samples.of(X, y, max_samples=max_samples)
 
 
-def arrays_by_layer(activations: Any) -> Mapping[str, Any]:
-    """Activations computed elsewhere, by layer name. One array is called ``"activations"``.
+def arrays_by_layer(activations: Any, where: str = "") -> Mapping[str, Any]:
+    """Activations computed elsewhere, by layer name. One array is called ``"activations"``. The message says
+    ``where`` there are none, such as ``" on the left"``.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def arrays_by_layer(activations: Any) -> Mapping[str, Any]:
     """
     arrays = activations if isinstance(activations, Mapping) else {"activations": activations}
     if not arrays:
-        raise ValueError("there are no activations: pass a mapping of layer name to array")
+        raise ValueError(f"there are no activations{where}: pass a mapping of layer name to array")
     return arrays
 
 
