@@ -226,11 +226,15 @@ class EvolutionExplorer(SizedView):
         view = cls.__new__(cls)
         view._network = None
         view._given = [
-            (name, ArraySpecimen({str(name): array}, samples, answers[name]), str(name))
+            (
+                int(name) if are_epochs else name,
+                ArraySpecimen({str(name): array}, samples, answers[name]),
+                str(name),
+            )
             for name, array in (sorted(arrays.items()) if are_epochs else arrays.items())
         ]
         names = [name for name, _, _ in view._given]
-        traits["over"] = "epochs" if are_epochs else "layers"
+        traits.setdefault("over", "epochs" if are_epochs else "layers")
         view._begin(
             samples,
             traits,

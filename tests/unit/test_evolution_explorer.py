@@ -1,5 +1,7 @@
 """The evolution explorer from Python: traits, results, bad input."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -372,6 +374,17 @@ def test_a_picture_says_what_it_is_of_not_what_was_asked_for_since(mlp, some):
     assert f"{len(names)} layers" in view.summary()
     assert view.encode(view._latest).meta["over"] == "layers"
     view.close()
+
+
+def test_epochs_may_be_numbers_of_numpy_and_layers_are_not_asked_of_them():
+    arrays = {epoch: np.random.default_rng(0).normal(size=(20, 3)) for epoch in np.array([5, 0])}
+    view = EvolutionExplorer.from_activations(arrays, iterations=20, executor="inline")
+    assert json.dumps(view.specimen["epochs"]) == "[0, 5]"
+    view.close()
+    with pytest.raises(t.TraitError, match="no layers to compare"):
+        EvolutionExplorer.from_activations(arrays, over="layers")
+    with pytest.raises(t.TraitError, match="no epochs to compare"):
+        EvolutionExplorer.from_activations({"a": np.eye(20, 3), "b": np.eye(20, 4)}, over="epochs")
 
 
 def test_activations_of_one_layer_have_no_layer_to_choose():
