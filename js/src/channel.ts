@@ -33,6 +33,8 @@ export interface ChannelOptions {
 export interface Channel {
   /** Ask for new parameter values; they travel together, now or when the request under way is answered. */
   set(values: Record<string, unknown>): void;
+  /** Send what waits now: what the person does next shall come after it. */
+  flush(): void;
   /** Change a trait that asks for no computation (a selection, a zoom). */
   assign(values: Record<string, unknown>): void;
   /** The value that the person chose last, also while it waits to be sent. */
@@ -199,6 +201,9 @@ export function createChannel(model: Model, options: ChannelOptions): Channel {
     set(values) {
       if (inFlight) waiting = { ...waiting, ...values };
       else fire(values);
+    },
+    flush() {
+      if (waiting) release();
     },
     assign(values) {
       for (const [name, value] of Object.entries(values)) model.set(name, value);

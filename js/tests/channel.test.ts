@@ -119,6 +119,20 @@ describe("requests", () => {
     model.frame(2, 8);
     expect(model.saved).toHaveLength(2);
   });
+  it("what waits can be sent at once, and once only", () => {
+    const channel = open();
+    channel.flush();
+    channel.set({ layer: "b" });
+    channel.set({ layer: "c" });
+    channel.flush();
+    channel.flush();
+    expect(model.saved.map((s) => s.layer)).toEqual(["b", "c"]);
+    model.frame(1, 1); // answers the first only
+    channel.set({ layer: "d" });
+    expect(model.saved).toHaveLength(2);
+    model.frame(2, 2);
+    expect(model.saved.map((s) => s.layer)).toEqual(["b", "c", "d"]);
+  });
   it("an error or a stop releases what waits", () => {
     const channel = open();
     channel.set({ layer: "b" });

@@ -1,6 +1,6 @@
 // A double click shows everything again and takes back what its first click did, in every view with a map. The
 // selection may hold samples that are not shown.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readRows } from "../src/parts/selection";
 import evolution from "../src/views/evolution_explorer";
 import layer from "../src/views/layer_explorer";
@@ -8,7 +8,7 @@ import placement from "../src/views/live_placement";
 import comparison from "../src/views/map_comparison";
 import neurons from "../src/views/neuron_explorer";
 import outliers from "../src/views/outlier_explorer";
-import { click, front, viewInTurn } from "./fake_model";
+import { click, drawn, front, viewInTurn } from "./fake_model";
 import * as frames from "./view_frames";
 
 const { AT_10, AT_20, NOWHERE } = frames;
@@ -64,4 +64,26 @@ it("a double click in LivePlacement asks for the sheet as it was, if a sample ca
   expect([shown.model.get("sample"), undone()]).toEqual([20, 1]);
   click(front(shown.el), AT_20, { times: 2 }); // it lies there already
   expect(undone()).toBe(1);
+});
+
+it("a click in LivePlacement does not overtake what was typed before it", async () => {
+  await open(placement, frames.livePlacement());
+  const { model, el } = shown;
+  const saved: unknown[] = [];
+  vi.spyOn(model, "save_changes").mockImplementation(() => {
+    saved.push([model.get("text"), model.get("sample")]);
+  });
+  const box = el.querySelector<HTMLTextAreaElement>("textarea, input[type=text]")!;
+  for (const text of ["a", "ab", "abc"]) {
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  await drawn();
+  click(front(el), AT_20);
+  model.answer();
+  expect(saved).toEqual([
+    ["a", -1],
+    ["abc", -1],
+    ["abc", 20],
+  ]);
 });

@@ -148,8 +148,8 @@ def test_a_point_of_the_map_brings_its_picture(placement):
 
 def test_a_double_click_on_a_point_shows_all_and_leaves_the_drawing(placement):
     draw(placement, *SEVEN)
+    placement.expect_kernel("view.status == 'done' and view.drawing[21, 12] > 200")  # all of the stroke
     landed(placement)
-    placement.expect_kernel("view.status", "'done'")
     drawn = sheet(placement)
     placement.execute("drawn = view.drawing; brought = []; view.observe(brought.append, 'sample')")
     placement.expect_kernel("brought", "[]")

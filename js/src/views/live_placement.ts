@@ -140,7 +140,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     assign: (values) => shell.channel.assign(values),
     onDraw: (sheet) => shell.channel.set({ drawing: packPixels(sheet.shape, sheet.pixels) }),
     onText: (text) => shell.channel.set({ text }),
-    onPicture: ({ width, height, rgb }) => shell.channel.send({ type: "upload", width, height }, [rgb]),
+    onPicture: ({ width, height, rgb }) => {
+      shell.channel.flush();
+      shell.channel.send({ type: "upload", width, height }, [rgb]);
+    },
     onKeep: () => shell.channel.send({ type: "keep" }),
     onHint: (text) => {
       if (text !== hint) {
@@ -151,8 +154,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     canKeep: () => placed?.meta.landed === true,
   });
 
-  /** A sample comes to the sheet. */
+  /** A sample comes to the sheet, over what was drawn last. */
   function bring(row: number): void {
+    shell.channel.flush();
     shell.channel.assign({ sample: row });
   }
 
