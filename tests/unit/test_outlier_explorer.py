@@ -287,6 +287,11 @@ def test_losses_are_those_of_the_samples_shown(show, net, some):
     outputs = torch.tensor(capture(net, some, ["output"])["output"][view.rows])
     losses = nn.functional.cross_entropy(outputs, torch.tensor(some.labels[view.rows]), reduction="none")
     np.testing.assert_allclose(view.losses, losses, rtol=1e-4, atol=1e-6)
+    hidden = capture(net, some, ["relu4"])["relu4"]
+    given = OutlierExplorer.from_activations(
+        hidden, some.labels, predictions=some.labels, losses=np.arange(200.0), n_samples=50, **QUICK
+    )
+    np.testing.assert_array_equal(show.adopt(given).losses, given.rows)
 
 
 def test_the_summary_is_of_the_picture_not_of_what_was_asked_for_since(net, some):
