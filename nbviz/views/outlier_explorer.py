@@ -230,7 +230,7 @@ class OutlierExplorer(SampleMapView):
         shown = min(params.n_samples or len(specimen.samples), len(specimen.samples))
         version = specimen.network.version if isinstance(specimen, ModelSpecimen) else None
         key = (params.layer, *options.values(), version)
-        was_shown = self._map.holds(key)
+        was_shown = self._map.last(key) is not None
         maps = self._map.steps(
             key,
             lambda: layer_map_steps(
