@@ -1,6 +1,8 @@
 import { render } from "preact";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { HoverCard, placeCard, type Sprite, Strip, spriteUrl, tileStyle } from "../src/parts/thumbnails";
+import type { Pictures } from "../src/parts/pictures";
+import { Strip } from "../src/parts/strip";
+import { HoverCard, placeCard, type Sprite, spriteUrl, tileStyle } from "../src/parts/thumbnails";
 
 const sprite: Sprite = { url: "blob:x", columns: 10, count: 95, tileWidth: 28, tileHeight: 14 };
 const item = (index: number, name = `sample ${index}`) => ({
@@ -9,6 +11,12 @@ const item = (index: number, name = `sample ${index}`) => ({
   className: "seven",
   colour: "red",
 });
+/** As long as nothing sharper is asked for. */
+const pictures: Pictures = {
+  exist: () => true,
+  of: (row) => (row < sprite.count ? { sprite, index: row } : null),
+  follow: () => {},
+};
 let host: HTMLElement;
 
 beforeEach(() => {
@@ -19,13 +27,15 @@ afterEach(() => vi.restoreAllMocks());
 
 describe("tiles", () => {
   it("are cut from the sprite at the asked size", () => {
-    expect(tileStyle(sprite, 23, 56)).toEqual({
+    expect(tileStyle({ sprite, index: 23 }, 56)).toEqual({
       width: "56px",
       height: "28px",
       backgroundImage: "url(blob:x)",
       backgroundSize: "560px 280px", // 10 columns, 10 rows
       backgroundPosition: "-168px -56px", // column 3, row 2
+      imageRendering: "pixelated",
     });
+    expect(tileStyle({ sprite, index: 23 }, 14).imageRendering).toBe("auto"); // shrunk
   });
 
   it("have an address that ends with the view", async () => {
@@ -67,7 +77,7 @@ describe("the hover card", () => {
 
   it("shows its lines as text, and no picture for samples that have none", () => {
     const evil = "<script>alert(1)</script>";
-    render(<HoverCard thumbnail={null} lines={[evil, "label: 7"]} clientX={0} clientY={0} />, host);
+    render(<HoverCard tile={null} lines={[evil, "label: 7"]} clientX={0} clientY={0} />, host);
     expect(host.querySelector("script, .nbviz-thumb")).toBeNull();
     expect(host.textContent).toBe(`${evil}label: 7`);
   });
@@ -79,27 +89,27 @@ describe("the strip", () => {
 
   it("shows so many samples, says how many more there are, and the count of each class", () => {
     const items = Array.from({ length: 95 }, (_, i) => item(i));
-    render(<Strip items={items} sprite={sprite} counts={counts} />, host);
+    render(<Strip items={items} pictures={pictures} counts={counts} />, host);
     expect(buttons().length).toBe(60);
     expect(host.querySelector(".nbviz-strip-more")!.textContent).toBe("+35 more");
     expect(host.querySelector(".nbviz-strip-counts")!.textContent).toBe("95 selectedseven: 95");
   });
 
   it("counts samples it was not given", () => {
-    render(<Strip items={[item(0)]} total={5000} sprite={sprite} counts={[]} />, host);
+    render(<Strip items={[item(0)]} total={5000} pictures={pictures} counts={[]} />, host);
     expect(host.querySelector(".nbviz-strip-more")!.textContent).toBe("+4,999 more");
   });
 
   it("says nothing of more when all are shown", () => {
-    render(<Strip items={[item(0), item(4)]} sprite={sprite} counts={counts} />, host);
+    render(<Strip items={[item(0), item(4)]} pictures={pictures} counts={counts} />, host);
     expect(host.querySelector(".nbviz-strip-more")).toBeNull();
   });
 
   it("shows the name where there is no picture, as text", () => {
-    render(<Strip items={[item(0, "<b>a film</b>"), item(95)]} sprite={null} counts={[]} />, host);
+    render(<Strip items={[item(0, "<b>a film</b>"), item(95)]} pictures={null} counts={[]} />, host);
     expect(host.querySelector("b")).toBeNull();
     expect(buttons()[0].textContent).toBe("<b>a film</b>seven");
-    render(<Strip items={[item(0), item(95)]} sprite={sprite} counts={[]} />, host); // the sprite ends at 94
+    render(<Strip items={[item(0), item(95)]} pictures={pictures} counts={[]} />, host); // there are none from 95 on
     expect(buttons().map((b) => b.querySelector(".nbviz-thumb") !== null)).toEqual([true, false]);
     expect(buttons()[1].textContent).toBe("sample 95seven");
   });
@@ -109,7 +119,7 @@ describe("the strip", () => {
       { ...item(0), prediction: "seven", wrong: false },
       { ...item(1), prediction: "two", wrong: true },
     ];
-    render(<Strip items={items} sprite={sprite} counts={counts} caption="label → prediction" />, host);
+    render(<Strip items={items} pictures={pictures} counts={counts} caption="label → prediction" />, host);
     const predictions = [...host.querySelectorAll<HTMLElement>(".nbviz-strip-prediction")];
     expect(predictions.map((p) => [p.textContent, "wrong" in p.dataset])).toEqual([
       ["→ seven", false],
@@ -122,7 +132,7 @@ describe("the strip", () => {
     const onPick = vi.fn();
     const onHover = vi.fn();
     render(
-      <Strip items={[item(7), item(42)]} sprite={sprite} counts={[]} onPick={onPick} onHover={onHover} />,
+      <Strip items={[item(7), item(42)]} pictures={pictures} counts={[]} onPick={onPick} onHover={onHover} />,
       host,
     );
     buttons()[1].click();

@@ -32,9 +32,8 @@ from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolu
 from nbviz.views.evolution_explorer_maps import MapsAtHand
 from nbviz.views.parts.columns import class_codes, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
 from nbviz.views.parts.sample_map import (
-    answer_picture,
     arrays_by_layer,
     known_rows,
     samples_of,
@@ -268,7 +267,7 @@ class EvolutionExplorer(SizedView):
                 "epochs": epochs,
                 "columns": columns,
                 "names": row_names(samples, self._network),
-                "pictures": pictures and samples.picture(0) is not None,
+                "pictures": picture_side(samples) if pictures else 0,
             },
         )
 
@@ -358,8 +357,8 @@ class EvolutionExplorer(SizedView):
         return encode_evolution(value)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """One larger picture of a sample, for the card under the pointer."""
-        answer_picture(self, content, self._samples)
+        """Pictures of a few samples are wanted, larger than the thumbnails."""
+        answer_pictures(self, content, self._samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

@@ -30,7 +30,7 @@ from nbviz.views.parts.columns import (
     row_names,
 )
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.pictures import LARGE_SPRITE, packed_sprite
 from nbviz.views.parts.sample_map import (
     SampleMapView,
     arrays_by_layer,
@@ -38,12 +38,6 @@ from nbviz.views.parts.sample_map import (
     samples_of,
 )
 from nbviz.views.parts.traits import Number
-
-LARGE_SPRITE = 2_000_000
-"""Bytes of thumbnails that are sent where fewer do not hold all pictures."""
-
-MOST_AT_ONCE, LARGEST_PICTURE = 64, 192
-"""Larger pictures that are sent in answer to one question, and their longest side in pixels."""
 
 
 class ImageGrid(SampleMapView):
@@ -184,7 +178,7 @@ class ImageGrid(SampleMapView):
                 "maps": [x.name for x in layers if len(x.shape) > 1 and x.type != "input"],
                 "columns": columns,
                 "names": row_names(samples),
-                "size": list(first.size),
+                "pictures": max(first.size),
             },
         )
 
@@ -258,23 +252,6 @@ class ImageGrid(SampleMapView):
             truth=true_outputs(specimen),
         )
         self.publish(predictions_sent=sent)
-
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Larger pictures of a few samples, for a wall that is looked at closely."""
-        if content.get("type") != "pictures" or self._specimen is None:
-            return
-        samples = self._specimen.samples
-        rows = [int(row) for row in content["rows"]][:MOST_AT_ONCE]
-        size = min(max(8, int(content["size"])), LARGEST_PICTURE)
-        if not rows or min(rows) < 0 or max(rows) >= len(samples):
-            return
-        sprite = samples[np.array(rows)].sprite(size, max_bytes=LARGE_SPRITE)
-        answer: dict[str, Any] = {"type": "pictures", "rows": rows}
-        if sprite is None:  # an answer all the same: the browser asks one question at a time
-            self.send(answer)
-            return
-        answer.update(columns=sprite.columns, width=sprite.width, height=sprite.height)
-        self.send(answer, buffers=[sprite.png])
 
     # What a script reads. Each waits for the request that was asked for last.
 

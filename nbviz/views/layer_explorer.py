@@ -29,9 +29,9 @@ from nbviz.views.evolution_explorer import EvolutionExplorer
 from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
 from nbviz.views.parts.columns import RESERVED, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.sample_map import (
     SampleMapView,
-    answer_picture,
     arrays_by_layer,
     known_layers,
     samples_of,
@@ -199,7 +199,7 @@ class LayerExplorer(SampleMapView):
                 ],
                 "columns": columns,
                 "names": row_names(samples, network),
-                "pictures": pictures and samples.picture(0) is not None,
+                "pictures": picture_side(samples) if pictures else 0,
                 "epochs": self._epochs.epochs,
             },
         )
@@ -251,11 +251,6 @@ class LayerExplorer(SampleMapView):
             if value.predictions is not None:
                 self.publish(predictions_sent=columns_of_predictions(value, self._specimen))
         return encode_map(value, self.specimen["n"])
-
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """One larger picture of a sample, for the card under the pointer."""
-        if self._specimen is not None:
-            answer_picture(self, content, self._specimen.samples)
 
     def evolution(self, **traits: Any) -> EvolutionExplorer:
         """The same samples and layer over all epochs, or layers, with the path of each sample.

@@ -22,9 +22,9 @@ from nbviz.views.live_placement_frame import PlacementPicture, class_name, encod
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
 from nbviz.views.parts.pixels import Pixels
-from nbviz.views.parts.points import packed_sprite
-from nbviz.views.parts.sample_map import answer_picture, samples_of
+from nbviz.views.parts.sample_map import samples_of
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Number
 
@@ -156,7 +156,7 @@ class LivePlacement(SizedView):
                 "background": [] if sheet is None else sheet.background.tolist(),
                 "ink": [] if sheet is None else sheet.ink.tolist(),
                 "classifies": self._recorded.n_classes is not None,
-                "pictures": not reads_text and samples.picture(0) is not None,
+                "pictures": 0 if reads_text else picture_side(samples),
             },
         )
 
@@ -294,7 +294,7 @@ class LivePlacement(SizedView):
             self._keep(self._latest)
         if content.get("type") == "undo":
             self._take_back()
-        answer_picture(self, content, None if self._recorded is None else self._recorded.samples)
+        answer_pictures(self, content, None if self._recorded is None else self._recorded.samples)
         if content.get("type") == "upload" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))

@@ -38,9 +38,9 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pictures import answer_pictures, picture_side
 from nbviz.views.parts.sample_map import (
     SampleMapView,
-    answer_picture,
     arrays_by_layer,
     samples_of,
     samples_of_arrays,
@@ -241,7 +241,7 @@ class MapComparison(SampleMapView):
                 "right": described(right),
                 "columns": columns,
                 "names": row_names(samples, left.network),
-                "pictures": pictures and samples.picture(0) is not None,
+                "pictures": picture_side(samples) if pictures else 0,
             },
         )
 
@@ -325,9 +325,9 @@ class MapComparison(SampleMapView):
         return comparison_frame(value)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """One larger picture of a sample, for the card under the pointer."""
+        """Pictures of a few samples are wanted, larger than the thumbnails."""
         if self._sides is not None:
-            answer_picture(self, content, self._sides[0].now.samples)
+            answer_pictures(self, content, self._sides[0].now.samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

@@ -32,10 +32,9 @@ from nbviz.views.base import View
 from nbviz.views.neuron_explorer_frame import NeuronPicture, encode_neurons
 from nbviz.views.parts.columns import columns_of, known_column, names_of_classes, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.points import packed_sprite
+from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
 from nbviz.views.parts.resumable import Resumable
 from nbviz.views.parts.sample_map import (
-    answer_picture,
     arrays_by_layer,
     known_rows,
     samples_of,
@@ -186,7 +185,7 @@ class NeuronExplorer(View):
                 "maps": [layer.name for layer in layers if len(layer.shape) > 1],
                 "columns": columns,
                 "names": row_names(samples, self.shown_network()),
-                "pictures": pictures and samples.picture(0) is not None,
+                "pictures": picture_side(samples) if pictures else 0,
                 "classes": class_labels(samples) is not None,
             },
         )
@@ -306,8 +305,8 @@ class NeuronExplorer(View):
         return encode_neurons(value)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """One larger picture of a sample, for the card under the pointer."""
-        answer_picture(self, content, None if self._specimen is None else self._specimen.samples)
+        """Pictures of a few samples are wanted, larger than the thumbnails."""
+        answer_pictures(self, content, None if self._specimen is None else self._specimen.samples)
 
     # What a script reads. Each waits for the request that was asked for last.
 

@@ -28,6 +28,7 @@ from nbviz.methods.worst_first import KEYS
 from nbviz.views.outlier_explorer_frames import class_columns, frame_of
 from nbviz.views.parts.columns import row_names
 from nbviz.views.parts.frames import Frame
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.resumable import Resumable
 from nbviz.views.parts.sample_map import (
     SampleMapView,
@@ -197,6 +198,7 @@ class OutlierExplorer(SampleMapView):
                 "n": len(samples),
                 "layers": [{"name": x.name, "type": x.type, "shape": list(x.shape)} for x in layers],
                 "names": row_names(samples, network),
+                "pictures": picture_side(samples) if pictures else 0,
             },
             columns_sent=columns,
         )

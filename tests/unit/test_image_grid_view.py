@@ -116,19 +116,19 @@ def test_larger_pictures_are_answered_in_one_sheet(net, digits):
     view = ImageGrid.from_activations(
         digits.inputs.reshape(N, -1).astype(np.float32), digits.labels, X=large, **QUICK
     )
-    assert view.specimen["size"] == [84, 84]
+    assert view.specimen["pictures"] == 84
     heard = []
     view.send = lambda content, buffers=None: heard.append((content, buffers))
-    view.receive({"type": "pictures", "rows": [5, 7, 9], "size": 84}, [])
+    view.receive({"type": "pictures", "to": "wall", "rows": [5, 7, 9], "size": 84}, [])
     (head, (png,)) = heard[0]
-    assert (head["rows"], head["width"], head["height"]) == ([5, 7, 9], 84, 84)
+    assert (head["to"], head["rows"], head["width"], head["height"]) == ("wall", [5, 7, 9], 84, 84)
     sheet = np.asarray(Image.open(io.BytesIO(png)))
     np.testing.assert_array_equal(sheet[:84, 84:168], large[7])
     view.receive({"type": "pictures", "rows": [5, N], "size": 84}, [])
     view.receive({"type": "pictures", "rows": [], "size": 84}, [])
-    assert len(heard) == 1
+    assert [(head["rows"], buffers is None) for head, buffers in heard[1:]] == [([5], False), ([], True)]
     view.receive({"type": "pictures", "rows": list(range(N)), "size": 9999}, [])
-    assert len(heard[1][0]["rows"]) == 64
+    assert len(heard[-1][0]["rows"]) == 64
     view.close()
 
 

@@ -161,9 +161,9 @@ def test_the_card_gets_one_larger_picture(show, some, dates):
     view, sent = show(), []
     assert view.specimen["pictures"]
     view.send = lambda message, buffers: sent.append((message, buffers))
-    view.receive({"type": "picture", "row": 3}, [])
+    view.receive({"type": "pictures", "to": "card", "rows": [3], "size": 96}, [])
     message, (png,) = sent[0]
-    assert (message["type"], message["row"]) == ("picture", 3)
+    assert (message["type"], message["to"], message["rows"]) == ("pictures", "card", [3])
     shown = Image.open(io.BytesIO(png)).convert("L").resize((28, 28), Image.Resampling.BOX)
     assert np.corrcoef(np.asarray(shown).ravel(), some.inputs[3].ravel())[0, 1] > 0.95
     assert not show(*dates, layer="bridge").specimen["pictures"]

@@ -1,7 +1,8 @@
 // The selected samples with their class and what the network takes them for.
 import { toCss } from "./colours";
 import { type Column, colourColumn, countClasses, valueText } from "./columns";
-import { type Sprite, Strip } from "./thumbnails";
+import type { Pictures } from "./pictures";
+import { Strip } from "./strip";
 
 const MOST = 60;
 
@@ -12,15 +13,13 @@ export interface SampleStripProps {
   /** The column that stands under the pictures, and colours them. */
   name: string;
   dark: boolean;
-  sprite: Sprite | null;
-  /** Tile of a sample in the sprite, -1 for none. Default: its row number. */
-  tile?(row: number): number;
+  pictures: Pictures;
   describe(row: number): string[];
   onPick(row: number): void;
 }
 
 export function SampleStrip(props: SampleStripProps) {
-  const { selection, columns, name, sprite, tile, describe, onPick } = props;
+  const { selection, columns, name, pictures, describe, onPick } = props;
   const column = columns[name];
   const classes = column?.kind === "classes" ? column : null;
   const palette = classes ? colourColumn(classes, [], props.dark).palette : null;
@@ -31,7 +30,6 @@ export function SampleStrip(props: SampleStripProps) {
   const right = columns.correct?.kind === "classes" ? columns.correct.codes : null;
   const items = Array.from(selection.slice(0, MOST), (row) => ({
     index: row,
-    tile: tile?.(row),
     name: describe(row).join(", "),
     className: valueText(column, row),
     colour: classes ? colourOf(classes.codes[row]) : "",
@@ -40,7 +38,7 @@ export function SampleStrip(props: SampleStripProps) {
   }));
   return (
     <Strip
-      sprite={sprite}
+      pictures={pictures}
       total={selection.length}
       items={items}
       caption={predicted ? `${name} → prediction (bold where it is wrong)` : undefined}

@@ -1,7 +1,6 @@
-// Samples as small pictures: the card beside a hovered point and the strip of selected samples.
+// Samples as small pictures, and the card beside a hovered point.
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { Swatch } from "./legend";
 import css from "./thumbnails.css";
 
 export { css as thumbnailsCss };
@@ -16,6 +15,15 @@ export interface Sprite {
   tileWidth: number;
   tileHeight: number;
 }
+
+/** One of them. */
+export interface Tile {
+  sprite: Sprite;
+  index: number;
+}
+
+/** Longer side of a tile, in pixels of the sprite. */
+export const tileSide = (sprite: Sprite) => Math.max(sprite.tileWidth, sprite.tileHeight);
 
 /** Address of a PNG held in memory, until `signal` aborts. The bytes are copied: a DataView may be unaligned. */
 export function spriteUrl(png: DataView | Uint8Array, signal: AbortSignal): string {
@@ -38,19 +46,9 @@ export function readSprite(packed: any, count: number, signal: AbortSignal): Spr
   };
 }
 
-/** A single picture, as Python answers the message "picture". */
-export function readPicture(
-  message: Record<string, unknown>,
-  buffers: DataView[],
-  signal: AbortSignal,
-): Sprite {
-  const [tileWidth, tileHeight] = [Number(message.width), Number(message.height)];
-  return { url: spriteUrl(buffers[0], signal), columns: 1, count: 1, tileWidth, tileHeight };
-}
-
 /** The CSS that shows tile `index` with its longer side `size` CSS pixels long. */
-export function tileStyle(sprite: Sprite, index: number, size: number): Record<string, string> {
-  const zoom = size / Math.max(sprite.tileWidth, sprite.tileHeight);
+export function tileStyle({ sprite, index }: Tile, size: number): Record<string, string> {
+  const zoom = size / tileSide(sprite);
   const width = sprite.tileWidth * zoom;
   const height = sprite.tileHeight * zoom;
   const column = index % sprite.columns;
@@ -62,13 +60,16 @@ export function tileStyle(sprite: Sprite, index: number, size: number): Record<s
     backgroundImage: `url(${sprite.url})`,
     backgroundSize: `${sprite.columns * width}px ${rows * height}px`,
     backgroundPosition: `${-column * width}px ${-row * height}px`,
+    imageRendering: zoom < 1 ? "auto" : "pixelated", // few pixels are seen as such, many as a picture
   };
 }
 
-export function Thumbnail({ sprite, index, size }: { sprite: Sprite; index: number; size: number }) {
-  return <span class="nbviz-thumb" style={tileStyle(sprite, index, size)} />;
+export function Thumbnail({ tile, size }: { tile: Tile; size: number }) {
+  return <span class="nbviz-thumb" style={tileStyle(tile, size)} />;
 }
 
+/** Longer side of the picture in the card, in CSS pixels. */
+export const CARD = 84;
 const GAP = 14; // between the pointer and the card
 
 /** Top left corner of a card beside the pointer: to the right and below where there is room, always inside. */
@@ -88,8 +89,8 @@ export function placeCard(
 }
 
 export interface HoverCardProps {
-  /** Tile shown, or null for samples without pictures. */
-  thumbnail: { sprite: Sprite; index: number } | null;
+  /** The sample's picture; null for none. */
+  tile: Tile | null;
   /** The first line is the sample's name. */
   lines: string[];
   /** The pointer on the page; the card's offset parent (`.nbviz-root`) bounds it. */
@@ -99,7 +100,7 @@ export interface HoverCardProps {
   children?: ComponentChildren;
 }
 
-export function HoverCard({ thumbnail, lines, clientX, clientY, children }: HoverCardProps) {
+export function HoverCard({ tile, lines, clientX, clientY, children }: HoverCardProps) {
   const card = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const element = card.current!;
@@ -115,7 +116,7 @@ export function HoverCard({ thumbnail, lines, clientX, clientY, children }: Hove
   });
   return (
     <div class="nbviz-card" ref={card} role="tooltip">
-      {thumbnail && <Thumbnail {...thumbnail} size={84} />}
+      {tile && <Thumbnail tile={tile} size={CARD} />}
       <section>
         {lines.map((line, i) => (
           <div key={i}>{line}</div>
@@ -123,111 +124,5 @@ export function HoverCard({ thumbnail, lines, clientX, clientY, children }: Hove
         {children}
       </section>
     </div>
-  );
-}
-
-export interface StripItem {
-  /** Row number of the sample. */
-  index: number;
-  /** Its tile in the sprite, -1 for none; by default its row number. */
-  tile?: number;
-  /** Name of the sample, shown where there is no picture. */
-  name: string;
-  className: string;
-  /** CSS colour of the class. */
-  colour: string;
-  /** What the network takes it for. */
-  prediction?: string;
-  /** Whether that is not its label. */
-  wrong?: boolean;
-  /** One more short line under the picture. */
-  note?: string;
-  /** Whether this one stands out among them. */
-  current?: boolean;
-}
-
-export interface StripProps {
-  /** The selected samples; only the first `cap` are shown. */
-  items: StripItem[];
-  sprite: Sprite | null;
-  /** What these samples are. Default: how many are selected. */
-  title?: string;
-  /** Accessible name of the strip. */
-  label?: string;
-  /** Selected samples in all, when `items` holds only some of them. */
-  total?: number;
-  /** Selected samples per class. */
-  counts: { name: string; colour: string; shape?: number; count: number }[];
-  /** What stands under the pictures. */
-  caption?: string;
-  cap?: number;
-  /** A sample of the strip was clicked. */
-  onPick?(index: number): void;
-  /** The mouse or the focus is on a sample of the strip (null: on none). */
-  onHover?(index: number | null): void;
-}
-
-/** The selected samples as pictures (or names), with how many there are of each class. */
-export function Strip({
-  items,
-  sprite,
-  counts,
-  caption,
-  onPick,
-  onHover,
-  cap = 60,
-  total = items.length,
-  title = `${total.toLocaleString("en")} selected`,
-  label = "Selected samples",
-}: StripProps) {
-  const more = total - Math.min(items.length, cap);
-  return (
-    <section aria-label={label}>
-      <div class="nbviz-strip-counts">
-        <strong>{title}</strong>
-        {counts.map(({ name, colour, shape, count }, i) => (
-          <span key={i}>
-            <Swatch colour={colour} shape={shape} />
-            {`${name}: ${count.toLocaleString("en")}`}
-          </span>
-        ))}
-        {caption && <span class="nbviz-strip-caption">{caption}</span>}
-      </div>
-      <ul class="nbviz-strip" data-pictures={sprite ? "" : undefined}>
-        {items
-          .slice(0, cap)
-          .map(({ index, name, className, colour, prediction, wrong, note, current, tile = index }) => (
-            <li key={index}>
-              <button
-                type="button"
-                title={name}
-                aria-label={`${name}, ${className}`}
-                aria-current={current ? "true" : undefined}
-                onClick={() => onPick?.(index)}
-                onMouseEnter={() => onHover?.(index)}
-                onMouseLeave={() => onHover?.(null)}
-                onFocus={() => onHover?.(index)}
-                onBlur={() => onHover?.(null)}
-              >
-                {sprite && tile >= 0 && tile < sprite.count ? (
-                  <Thumbnail sprite={sprite} index={tile} size={44} />
-                ) : (
-                  <span class="nbviz-strip-text">{name}</span>
-                )}
-                <span class="nbviz-strip-class" style={{ borderColor: colour }}>
-                  {className}
-                </span>
-                {prediction && (
-                  <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
-                    → {prediction}
-                  </span>
-                )}
-                {note && <span class="nbviz-strip-prediction">{note}</span>}
-              </button>
-            </li>
-          ))}
-        {more > 0 && <li class="nbviz-strip-more">{`+${more.toLocaleString("en")} more`}</li>}
-      </ul>
-    </section>
   );
 }

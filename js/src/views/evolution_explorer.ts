@@ -15,13 +15,14 @@ import {
 import { Curves, curveColours, curvesCss } from "../parts/curves";
 import { legendCss } from "../parts/legend";
 import { createMapPlot, NO_AXES } from "../parts/map_plot";
+import { createPictures } from "../parts/pictures";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { plainColours } from "../parts/scatter_draw";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
@@ -46,7 +47,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
   let coloured: Coloured | null = null;
   let colours: Uint32Array = new Uint32Array(0);
-  let sprite: Sprite | null = null;
   let before: Int32Array = new Int32Array(0); // the selection before it was last changed here
   let hovered: number | null = null;
   let lasso = false;
@@ -82,16 +82,13 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       recolour();
     },
     onPending: () => scatter.setDimmed(shell.root.dataset.link === "gone"),
-    onMessage: (message, buffers) => {
-      if (message.type !== "picture") return;
-      card.received(Number(message.row), readPicture(message, buffers, signal));
-    },
     local: {
       show_trails: assigned("show_trails"),
       lasso: { get: () => lasso, set: (on) => setLasso(Boolean(on)) },
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-evolution");
   for (const sheet of [legendCss, thumbnailsCss, curvesCss, css]) addStyle(root, sheet);
   const player = document.createElement("div");
@@ -122,14 +119,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   scatter.setTheme(shell.theme());
-  const card = createCard({
-    root,
-    signal,
-    sprite: () => sprite,
-    hasPictures: () => specimen().pictures,
-    ask: (row) => shell.channel.send({ type: "picture", row }),
-    lines: describe,
-  });
+  const card = createCard({ root, signal, pictures, lines: describe });
 
   function describe(row: number): string[] {
     return [sampleName(specimen().names, row), ...valueLines(columns, row)];
@@ -175,7 +165,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       columns,
       name: model.get("colour_by"),
       dark: shell.theme().dark,
-      sprite,
+      pictures,
       describe,
       onPick: (row: number) => select(Int32Array.of(row), "replace"),
     };
@@ -304,18 +294,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     });
   }
 
-  const onSprite = () => {
-    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
-    if (!read) return;
-    sprite = read;
-    showSelection();
-  };
   const onFrameShown = () => {
     const value = Number(model.get("frame_shown"));
     if (!playing && value !== at) setFrame(Math.min(value, (meta?.names.length ?? 1) - 1), false);
   };
   onChange(model, signal, {
-    thumbnails: onSprite,
     frame_shown: onFrameShown,
     selection: showSelection,
     colour_by: recolour,
@@ -326,7 +309,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     cancelAnimationFrame(playing);
     for (const host of [player, charts, strip]) renderNode(null, host);
   });
-  onSprite();
+  pictures.follow(showSelection);
 }
 
 export default defineView(open);

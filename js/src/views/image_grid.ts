@@ -12,12 +12,13 @@ import {
   sampleName,
 } from "../parts/columns";
 import { legendCss } from "../parts/legend";
+import { createPictures } from "../parts/pictures";
 import { SampleStrip } from "../parts/sample_strip";
 import scatterCss from "../parts/scatter.css";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { Board } from "./image_grid/board";
 import { controlsOf, factsOf, type GridMeta, type GridSpecimen, LIMITS } from "./image_grid/controls";
@@ -30,10 +31,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let meta: GridMeta | null = null;
   let rows: Int32Array = new Int32Array(0); // samples in their cells
   let cells: ArrayLike<number> = [];
-  let tiles = new Map<number, number>(); // row of a sample → its tile in the sprite
   let columns: Record<string, Column> = {};
   let coloured: Coloured | null = null;
-  let sprite: Sprite | null = null;
   let selection: Int32Array = new Int32Array(0);
   let rectangle = false;
   let sending: ReturnType<typeof setTimeout> | undefined;
@@ -54,7 +53,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       board.setDimmed(shell.root.dataset.link === "gone" || (pending && shell.channel.isWaiting())),
     onMessage: (message, buffers) => {
       // biome-ignore lint/suspicious/noExplicitAny: as it travels
-      if (message.type === "pictures") sheets.received(message as any, buffers[0]);
+      if (message.type === "pictures" && message.to === "wall") sheets.received(message as any, buffers[0]);
     },
     local: {
       colour_by: {
@@ -74,13 +73,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-grid");
   for (const sheet of [scatterCss, legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
   const sheets = new Sheets({
     signal,
-    ownSize: () => Math.max(...(specimen().size ?? [0])),
-    ask: (wanted, size) => shell.channel.send({ type: "pictures", rows: wanted, size }),
+    ownSize: () => specimen().pictures ?? 0,
+    ask: (wanted, size) => shell.channel.send({ type: "pictures", to: "wall", rows: wanted, size }),
     onChange: () => {
       stage.dataset.pictures = sheets.count;
       board.pictures();
@@ -103,15 +103,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     onSeen: (seen, pixels) => sheets.want(seen, pixels),
   });
   board.setTheme(shell.theme());
-  const card = createCard({
-    root,
-    signal,
-    sprite: () => sprite,
-    tile: (row) => tiles.get(row),
-    hasPictures: () => false, // the wall itself asks for larger ones
-    ask: () => {},
-    lines: describe,
-  });
+  const card = createCard({ root, signal, pictures, lines: describe });
 
   function describe(row: number): string[] {
     return [sampleName(specimen().names, row), ...answerLines(columns, row)];
@@ -173,8 +165,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       columns,
       name: columns.label ? "label" : model.get("colour_by"),
       dark: shell.theme().dark,
-      sprite,
-      tile: (row: number) => tiles.get(row) ?? -1,
+      pictures,
       describe,
       onPick: (row: number) => select(Int32Array.of(row), "replace"),
     };
@@ -190,11 +181,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
 
   function readThumbnails(): void {
     const packed = model.get("thumbnails") ?? {};
-    const shown = readRows(packed.rows);
-    tiles = new Map(Array.from(shown, (row, i) => [row, i]));
-    sprite = readSprite(packed, shown.length, signal);
-    sheets.setAll(packed, shown);
-    showStrip();
+    sheets.setAll(packed, readRows(packed.rows));
   }
 
   function readSelection(): void {
@@ -219,6 +206,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   });
   readSpecimen();
   readThumbnails();
+  pictures.follow(showStrip);
   readSelection();
   readView();
 }

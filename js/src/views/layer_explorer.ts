@@ -14,12 +14,13 @@ import {
 } from "../parts/columns";
 import { GlyphKey, legendCss } from "../parts/legend";
 import { axisText, createMapPlot } from "../parts/map_plot";
+import { createPictures } from "../parts/pictures";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, factsOf, type LayerInfo, LIMITS, type MapMeta, NOW } from "./layer_explorer/controls";
 import css from "./layer_explorer/style.css";
@@ -30,7 +31,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let epochs: number[] = [];
   let names: string[] | null = null;
   let total = 0;
-  let sprite: Sprite | null = null;
   let meta: MapMeta | null = null;
   let rows: Int32Array = new Int32Array(0);
   let place: Int32Array = new Int32Array(0); // row of a sample → its point, -1 where it is not shown
@@ -50,10 +50,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       recolour();
     },
     onPending: () => scatter.setDimmed(isBehind()),
-    onMessage: (message, buffers) => {
-      if (message.type !== "picture") return;
-      card.received(Number(message.row), readPicture(message, buffers, signal));
-    },
     local: {
       colour_by: {
         get: () => model.get("colour_by"),
@@ -73,6 +69,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   });
   const get = (name: string) => (name === "lasso" ? lasso : shell.channel.get(name));
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-explorer");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
@@ -97,9 +94,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const card = createCard({
     root,
     signal,
-    sprite: () => sprite,
-    hasPictures: () => model.get("specimen")?.pictures === true,
-    ask: (row) => shell.channel.send({ type: "picture", row }),
+    pictures,
     lines: (row) => describe(row),
   });
 
@@ -189,7 +184,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       columns,
       name: model.get("colour_by"),
       dark: shell.theme().dark,
-      sprite,
+      pictures,
       describe,
       onPick: (row: number) => select(Int32Array.of(row), "replace"),
     };
@@ -207,13 +202,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     shell.refresh();
   }
 
-  function readThumbnails(): void {
-    const read = readSprite(model.get("thumbnails"), total, signal);
-    if (!read) return;
-    sprite = read;
-    showStrip();
-  }
-
   function readSelection(): void {
     const incoming = readRows(model.get("selection"));
     if (sameRows(incoming, selection)) return;
@@ -224,12 +212,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   onChange(model, signal, {
     specimen: readSpecimen,
     predictions_sent: readSpecimen,
-    thumbnails: readThumbnails,
     selection: readSelection,
     colour_by: recolour,
   });
   readSpecimen();
-  readThumbnails();
+  pictures.follow(showStrip);
   readSelection();
 }
 

@@ -16,11 +16,12 @@ import {
 } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
 import { paintBoardCss } from "../parts/paint_board";
+import { createPictures } from "../parts/pictures";
 import { packPixels, paintPixels, readPixels } from "../parts/pixels";
 import { createScatter } from "../parts/scatter";
 import { createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS } from "./live_placement/controls";
@@ -52,7 +53,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let trail: Place[] = [];
   let columns: Record<string, Column> = {};
   let coloured: Coloured | null = null;
-  let sprite: Sprite | null = null;
   let kept: (Kept & { picture: HTMLCanvasElement | null })[] = [];
   let hovered: number | null = null; // neighbour under the pointer, in the list
   let isNew = false; // whether the sample of the last click on the map was not on the sheet already
@@ -72,10 +72,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       redraw();
     },
     onPending: () => scatter.setDimmed(shell.root.dataset.link === "gone"),
-    onMessage: (message, buffers) => {
-      if (message.type !== "picture") return;
-      card.received(Number(message.row), readPicture(message, buffers, signal));
-    },
     local: {
       n_samples: {
         get: () => {
@@ -87,6 +83,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-placement");
   root.dataset.kind = specimen().text ? "text" : "picture";
   for (const sheet of [legendCss, thumbnailsCss, barsCss, paintBoardCss, css]) addStyle(root, sheet);
@@ -120,14 +117,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   scatter.setTheme(shell.theme());
-  const card = createCard({
-    root,
-    signal,
-    sprite: () => sprite,
-    hasPictures: () => specimen().pictures,
-    ask: (row) => shell.channel.send({ type: "picture", row }),
-    lines: describe,
-  });
+  const card = createCard({ root, signal, pictures, lines: describe });
 
   const panel = createDrawPanel(drawHost, {
     signal,
@@ -268,7 +258,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         neighbours,
         kept: kept.map((one, i) => ({ ...one, meta: placed?.meta.kept[i] })),
         shape: specimen().shape,
-        sprite,
+        pictures,
         onPick: bring,
         onHover: (row) => {
           hovered = row;
@@ -316,16 +306,8 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     panel.follow(pixels ? new Sheet(shape, pixels) : null, String(model.get("text") ?? ""));
   }
 
-  function readThumbnails(): void {
-    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
-    if (!read) return;
-    sprite = read;
-    renderSide();
-  }
-
   onChange(model, signal, {
     specimen: recolour,
-    thumbnails: readThumbnails,
     kept: readKept,
     drawing: readDrawing,
     text: readDrawing,
@@ -336,7 +318,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     renderNode(null, key);
   });
   recolour();
-  readThumbnails();
+  pictures.follow(renderSide);
   readKept();
   readDrawing();
   redraw();

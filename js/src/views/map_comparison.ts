@@ -14,11 +14,13 @@ import {
   valueText,
 } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
+import { createPictures } from "../parts/pictures";
 import { createScatter, type Scatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
+import type { StripItem } from "../parts/strip";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, type StripItem, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { Below, NeighbourKey } from "./map_comparison/below";
@@ -59,7 +61,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let neighbours: Neighbours | null = null;
   let columns: Record<string, Column> = {};
   let answers: Partial<Record<Side, Column>> = {};
-  let sprite: Sprite | null = null;
   let selection: Int32Array = new Int32Array(0);
   let before = selection; // as it was before it was last changed here
   let pointed: number | null = null;
@@ -86,10 +87,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       const behind = shell.root.dataset.link === "gone" || (pending && shell.channel.isWaiting());
       for (const side of SIDES) panels[side].map.setDimmed(behind);
     },
-    onMessage: (message, buffers) => {
-      if (message.type !== "picture") return;
-      card.received(Number(message.row), readPicture(message, buffers, signal));
-    },
     local: {
       checkpoint: epoch("checkpoint"),
       right_checkpoint: epoch("right_checkpoint"),
@@ -111,6 +108,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-compare");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
@@ -148,14 +146,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     return { title, axes, map: scatter, xy: new Float32Array(0) };
   }
   const panels: Record<Side, Panel> = { left: panel("left"), right: panel("right") };
-  const card = createCard({
-    root,
-    signal,
-    sprite: () => sprite,
-    hasPictures: () => specimen().pictures === true,
-    ask: (row) => shell.channel.send({ type: "picture", row }),
-    lines: describe,
-  });
+  const card = createCard({ root, signal, pictures, lines: describe });
 
   function colourNames(): string[] {
     const names = Object.keys(columns);
@@ -338,7 +329,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     }
     shell.renderBelow(
       h(Below, {
-        sprite,
+        pictures,
         groups,
         changed: {
           title,
@@ -359,13 +350,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     shell.refresh();
   }
 
-  function readThumbnails(): void {
-    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
-    if (!read) return;
-    sprite = read;
-    showBelow();
-  }
-
   function readSelection(): void {
     const incoming = readRows(model.get("selection"));
     if (sameRows(incoming, selection)) return;
@@ -376,12 +360,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   onChange(model, signal, {
     specimen: readSpecimen,
     predictions_sent: readSpecimen,
-    thumbnails: readThumbnails,
     selection: readSelection,
     colour_by: recolour,
   });
   readSpecimen();
-  readThumbnails();
+  pictures.follow(showBelow);
   readSelection();
 }
 

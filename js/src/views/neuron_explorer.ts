@@ -18,12 +18,13 @@ import {
 import { ColumnLegend } from "../parts/column_legend";
 import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { ColourBar, Legend, legendCss } from "../parts/legend";
+import { createPictures } from "../parts/pictures";
 import { SampleStrip } from "../parts/sample_strip";
 import { createScatter, type Tool } from "../parts/scatter";
 import { combine, type How, packRows, readRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readPicture, readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import {
@@ -42,7 +43,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let rows: Int32Array = new Int32Array(0);
   let units: Int32Array = new Int32Array(0);
   let columns: Record<string, Column> = {};
-  let sprite: Sprite | null = null;
   let before: Int32Array = new Int32Array(0); // selection or units, whichever was changed last, before that
   let lasso = false;
 
@@ -71,10 +71,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     onPending: () => {
       for (const map of [left, right]) map.setDimmed(shell.root.dataset.link === "gone");
     },
-    onMessage: (message, buffers) => {
-      if (message.type !== "picture") return;
-      card.received(Number(message.row), readPicture(message, buffers, signal));
-    },
     local: {
       lasso: {
         get: () => lasso,
@@ -89,6 +85,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-neurons");
   for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
 
@@ -128,17 +125,13 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const card = createCard({
     root,
     signal,
-    sprite: () => sprite,
-    hasPictures: () => specimen().pictures,
-    ask: (row) => shell.channel.send({ type: "picture", row }),
+    pictures,
     lines: describeSample,
   });
   const unitCard = createCard({
     root,
     signal,
-    sprite: () => null,
-    hasPictures: () => false, // nothing is asked for
-    ask: () => {},
+    pictures: null,
     lines: describeUnit,
   });
 
@@ -182,7 +175,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       columns,
       name: model.get("colour_by"),
       dark: shell.theme().dark,
-      sprite,
+      pictures,
       describe: describeRow,
       onPick: (row: number) => chooseRows("selection", Int32Array.of(row), "replace"),
     };
@@ -282,14 +275,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     renderNode(h(ColourBar, { label: shown.unitTitle, domain, ramp }), unitPanel.key);
   }
 
-  const onSprite = () => {
-    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
-    if (!read) return;
-    sprite = read;
-    showStrip();
-  };
   onChange(model, signal, {
-    thumbnails: onSprite,
     selection: mark,
     units: mark,
     specimen: recolour,
@@ -301,7 +287,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   signal.addEventListener("abort", () => {
     for (const host of [samplePanel.key, unitPanel.key]) renderNode(null, host);
   });
-  onSprite();
+  pictures.follow(showStrip);
 }
 
 export default defineView(open);

@@ -2,23 +2,25 @@
 // The other half is nbviz/views/outlier_explorer.py.
 import { h, render as renderNode } from "preact";
 import type { Frame } from "../channel";
+import { createCard } from "../parts/card";
 import { classPalette, type Palette } from "../parts/colours";
-import { type Column, colourColumn, readColumns, sampleName } from "../parts/columns";
+import { type Column, colourColumn, readColumns, sampleName, valueLines } from "../parts/columns";
 import { legendCss } from "../parts/legend";
 import { longListCss } from "../parts/long_list";
 import { axisText, createMapPlot } from "../parts/map_plot";
+import { createPictures } from "../parts/pictures";
 import { createScatter } from "../parts/scatter";
 import { combine, type How, packRows, readRows, sameRows } from "../parts/selection";
 import { acts, createShell } from "../parts/shell";
 import { addStyle } from "../parts/theme";
-import { readSprite, type Sprite, thumbnailsCss } from "../parts/thumbnails";
+import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { dequantise } from "../parts/viewport";
 import { controlsOf, factsOf, LIMITS, type OutlierSpecimen } from "./outlier_explorer/controls";
 import { groundPainter, groundPixels } from "./outlier_explorer/ground";
 import { MapKey } from "./outlier_explorer/key";
 import { type Marks, paintMarks } from "./outlier_explorer/marks";
-import { Peek, SampleDetail } from "./outlier_explorer/neighbours";
+import { NeighbourCard, SampleDetail } from "./outlier_explorer/neighbours";
 import {
   arraysOf,
   listed,
@@ -31,7 +33,7 @@ import {
   sortKey,
   WRONG,
 } from "./outlier_explorer/report";
-import { SHORT, sampleAt, sentence } from "./outlier_explorer/sample";
+import { phrases, SHORT, sampleAt } from "./outlier_explorer/sample";
 import { Side } from "./outlier_explorer/side";
 import css from "./outlier_explorer/style.css";
 
@@ -49,9 +51,9 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let colours: Uint32Array = new Uint32Array(0);
   let regions: { classes: Uint16Array; opacity: Uint8Array } | null = null;
   let selection: Int32Array = NONE;
-  let sprite: Sprite | null = null;
   let active: number | null = null; // row number that the arrow keys are at
   let hovered: number | null = null; // row number under the mouse in the list
+  let peeked: { row: number; clientX: number; clientY: number } | null = null; // whose neighbours the card shows
   let before = { selection, sample: null as number | null, active: null as number | null }; // the last click or lasso on the map
   let lasso = false;
   let drawing = 0;
@@ -101,19 +103,24 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     },
   });
   const { root, stage } = shell;
+  const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-outliers");
   for (const sheet of [legendCss, thumbnailsCss, longListCss, css]) addStyle(root, sheet);
   const { plot, axes } = createMapPlot(root, stage);
   const key = document.createElement("div");
   stage.append(key);
-  const card = document.createElement("div");
-  root.append(card);
+  const peekHost = document.createElement("div");
+  root.append(peekHost);
+  const card = createCard({ root, signal, pictures, lines: linesOf });
 
   const scatter = createScatter(plot, {
     signal,
     label: "Map of samples by their activations",
-    describe: (point) => wordsOf(point),
-    onHover: (point, x, y) => peek(point, "sample", x, y),
+    describe: (point) => linesOf(rows[point]).join(", "),
+    onHover: (point, x, y) => {
+      showNeighbours(null);
+      card.show(point === null ? null : rows[point], x, y);
+    },
     onSelect: (points, how) =>
       choose(
         Int32Array.from(points, (point) => rows[point]),
@@ -138,10 +145,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const sampleOf = (measured: Report, point: number) =>
     sampleAt(measured, point, { columns, palette, nameOf, lossUnit: meta?.lossUnit ?? "" });
   const pointOf = (row: number | null) => (row === null ? null : (report?.points.get(row) ?? null));
-  const wordsOf = (point: number) => {
-    const measured = pointOf(rows[point]);
-    return report && measured !== null ? sentence(sampleOf(report, measured)) : nameOf(rows[point]);
-  };
+  function linesOf(row: number): string[] {
+    const measured = pointOf(row);
+    if (report && measured !== null) return phrases(sampleOf(report, measured));
+    return [nameOf(row), ...valueLines(columns, row)];
+  }
 
   // What happens
 
@@ -184,14 +192,24 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     else assign({ show: value });
   }
 
-  function peek(point: number | null, what: "sample" | "neighbours" | null, x: number, y: number): void {
-    const measured = point === null ? null : pointOf(rows[point]);
-    if (point === null || what === null || !report || measured === null) {
-      renderNode(null, card);
-      return;
-    }
-    const shown = sampleOf(report, measured);
-    renderNode(h(Peek, { sample: shown, what, sprite, nameOf, clientX: x, clientY: y }), card);
+  /** What the mouse is over in the list: the picture of a sample, or its neighbours. */
+  function peek(row: number, what: "sample" | "neighbours" | null, { clientX, clientY }: MouseEvent): void {
+    card.show(what === "sample" ? row : null, clientX, clientY);
+    showNeighbours(what === "neighbours" ? { row, clientX, clientY } : null);
+  }
+
+  function showNeighbours(of: typeof peeked): void {
+    peeked = of;
+    drawPeeked();
+  }
+
+  function drawPeeked(): void {
+    const measured = peeked && pointOf(peeked.row);
+    const shown =
+      peeked && report && measured !== null
+        ? h(NeighbourCard, { ...peeked, sample: sampleOf(report, measured), pictures, nameOf })
+        : null;
+    renderNode(shown, peekHost);
   }
 
   // Drawing
@@ -274,7 +292,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       h(Side, {
         report: measured,
         lossUnit: meta?.lossUnit ?? "",
-        sprite,
+        pictures,
         hasWords: (columns.label as Classes | undefined)?.names.some((name) => name.length > SHORT) ?? false,
         list: listed(measured, model.get("sort_by"), model.get("show"), selection),
         sortBy: sortKey(measured, model.get("sort_by")),
@@ -296,7 +314,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
           hovered = point === null ? null : measured.rows[point];
           scatter.setLines((context, view) => paintMarks(context, view, marks(), shell.theme()));
         },
-        onPeek: (point, what, event) => peek(point, what, event.clientX, event.clientY),
+        onPeek: (point, what, event) => peek(measured.rows[point], what, event),
       }),
     );
     shell.renderBelow(
@@ -304,7 +322,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
         ? null
         : h(SampleDetail, {
             sample: sampleOf(measured, chosen),
-            sprite,
+            pictures,
             nameOf,
             where: get("of"),
             onPick: pick,
@@ -340,13 +358,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     shell.refresh();
   }
 
-  function readThumbnails(): void {
-    const read = readSprite(model.get("thumbnails"), specimen().n, signal);
-    if (!read) return;
-    sprite = read;
-    redraw();
-  }
-
   function readSelection(): void {
     const incoming = readRows(model.get("selection"));
     if (sameRows(incoming, selection)) return;
@@ -364,7 +375,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   onChange(model, signal, {
     columns_sent: readClasses,
     specimen: redraw,
-    thumbnails: readThumbnails,
     selection: readSelection,
     sample: readSample,
     sort_by: redraw,
@@ -373,11 +383,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(drawing);
-    for (const host of [card, key]) renderNode(null, host);
+    for (const host of [peekHost, key]) renderNode(null, host);
   });
   readHeight();
   readClasses();
-  readThumbnails();
+  pictures.follow(() => {
+    redraw();
+    drawPeeked();
+  });
   readSelection();
   readSample();
 }

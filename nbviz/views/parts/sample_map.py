@@ -16,8 +16,7 @@ from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.layers import Layer
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen
-from nbviz.views.base import View
-from nbviz.views.parts.points import packed_sprite, single_picture
+from nbviz.views.parts.pictures import answer_pictures, packed_sprite
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
@@ -81,16 +80,12 @@ class SampleMapView(SizedView):
             self._sprite_is_due = False
             self.publish(thumbnails=packed_sprite(samples))
 
+    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Pictures of a few samples are wanted, larger than the thumbnails."""
+        answer_pictures(self, content, None if self._specimen is None else self._specimen.samples)
+
     def shown_network(self) -> Any:
         return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
-
-
-def answer_picture(view: View, content: dict[str, Any], samples: Samples | None) -> None:
-    """Send one larger picture of a sample, for the card under the pointer, if it is asked for."""
-    if content.get("type") == "picture" and samples is not None:
-        found = single_picture(samples, int(content["row"]))
-        if found is not None:
-            view.send(found[0], buffers=found[1])
 
 
 def samples_of(

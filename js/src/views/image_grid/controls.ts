@@ -32,8 +32,8 @@ export interface GridSpecimen {
   /** Layers with feature maps. */
   maps: string[];
   names: string[] | null;
-  /** Width and height of the samples' own pictures. */
-  size: [number, number];
+  /** Longer side of the samples' own pictures, in pixels. */
+  pictures: number;
 }
 
 export const LIMITS =

@@ -2,8 +2,8 @@
 // kept.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { ShareBars } from "../../parts/bars";
+import { type Pictures, SamplePicture } from "../../parts/pictures";
 import { paintPixels, type Shape } from "../../parts/pixels";
-import { type Sprite, Thumbnail } from "../../parts/thumbnails";
 import { type PlacementMeta, shiftWords } from "./meta";
 
 export interface Neighbour {
@@ -28,7 +28,7 @@ export interface SideProps {
   neighbours: Neighbour[];
   kept: Kept[];
   shape: Shape;
-  sprite: Sprite | null;
+  pictures: Pictures;
   onPick(row: number): void;
   onHover(row: number | null): void;
   onForget(index: number): void;
@@ -46,7 +46,7 @@ export function Pixels({ shape, pixels, label }: { shape: Shape; pixels: Uint8Ar
 const share = (value: number | null) => (value === null ? "" : ` ${(100 * value).toFixed(0)} %`);
 
 export function Side(props: SideProps) {
-  const { meta, text, neighbours, sprite } = props;
+  const { meta, text, neighbours, pictures } = props;
   return (
     <div class="nbviz-placement-side">
       {!meta?.drawn && (
@@ -72,7 +72,7 @@ export function Side(props: SideProps) {
           <div class="nbviz-side-title" title="In all dimensions of the layer, not in the map">
             nearest by activations
           </div>
-          <ul class="nbviz-placement-near" data-pictures={sprite ? "" : undefined}>
+          <ul class="nbviz-placement-near" data-pictures={pictures.exist() ? "" : undefined}>
             {neighbours.map(({ row, name, label, colour, distance }) => (
               <li key={row}>
                 <button
@@ -84,11 +84,9 @@ export function Side(props: SideProps) {
                   onFocus={() => props.onHover(row)}
                   onBlur={() => props.onHover(null)}
                 >
-                  {sprite ? (
-                    <Thumbnail sprite={sprite} index={row} size={32} />
-                  ) : (
+                  <SamplePicture pictures={pictures} row={row} size={32}>
                     <span class="nbviz-placement-name">{name}</span>
-                  )}
+                  </SamplePicture>
                   <span class="nbviz-placement-label" style={{ borderColor: colour }}>
                     {label || "\u00a0"}
                   </span>

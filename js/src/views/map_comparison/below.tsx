@@ -1,6 +1,7 @@
 // Beside and below the two maps: what the lines mean, the neighbours of one sample, who changed most.
 import type { ComponentChildren } from "preact";
-import { type Sprite, Strip, type StripItem } from "../../parts/thumbnails";
+import type { Pictures } from "../../parts/pictures";
+import { Strip, type StripItem } from "../../parts/strip";
 import { GROUPS, type Group } from "./neighbours";
 
 function Line({ dash, colour }: { dash: number[]; colour: string }) {
@@ -26,7 +27,7 @@ export function NeighbourKey({ dark }: { dark: boolean }) {
 }
 
 export interface BelowProps {
-  sprite: Sprite | null;
+  pictures: Pictures;
   /** Neighbours of the one selected sample. */
   groups: { name: string; own: StripItem; items: Record<Group, StripItem[]> } | null;
   /** Samples that changed neighbours, those that changed most first. */
@@ -35,8 +36,8 @@ export interface BelowProps {
   onHover(row: number | null): void;
 }
 
-export function Below({ sprite, groups, changed, onPick, onHover }: BelowProps): ComponentChildren {
-  const shared = { sprite, onPick, onHover, counts: [] };
+export function Below({ pictures, groups, changed, onPick, onHover }: BelowProps): ComponentChildren {
+  const shared = { pictures, onPick, onHover, counts: [] };
   return (
     <div class="nbviz-compare-below">
       {groups && (

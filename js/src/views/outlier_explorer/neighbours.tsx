@@ -1,14 +1,15 @@
 // A sample's neighbours as pictures: in the card under the mouse, and below the map for the chosen sample.
 import { toCss } from "../../parts/colours";
-import { HoverCard, type Sprite, Thumbnail } from "../../parts/thumbnails";
+import { type Pictures, SamplePicture } from "../../parts/pictures";
+import { HoverCard } from "../../parts/thumbnails";
 import { Chip } from "./row";
-import { phrases, type Sample, sentence } from "./sample";
+import { type Sample, sentence } from "./sample";
 
 const MOST_IN_CARD = 12;
 
 interface Props {
   sample: Sample;
-  sprite: Sprite | null;
+  pictures: Pictures;
   nameOf: (row: number) => string;
 }
 
@@ -16,31 +17,28 @@ interface Props {
 function Neighbour({
   row,
   sample,
-  sprite,
+  pictures,
   nameOf,
   size,
 }: Props & { row: Sample["neighbours"][number]; size: number }) {
-  const has = sprite !== null && row.row < sprite.count;
   const isSame = row.label.name === sample.label.name;
   return (
     <span class="nbviz-outliers-neighbour" data-same={isSame ? "" : undefined}>
-      {has ? <Thumbnail sprite={sprite} index={row.row} size={size} /> : <span>{nameOf(row.row)}</span>}
+      <SamplePicture pictures={pictures} row={row.row} size={size}>
+        <span>{nameOf(row.row)}</span>
+      </SamplePicture>
       <span style={{ borderTop: `3px solid ${toCss(row.label.colour)}` }}>{row.label.name}</span>
     </span>
   );
 }
 
-/** The card under the mouse: the sample itself, or its neighbours. */
-export function Peek(props: Props & { what: "sample" | "neighbours"; clientX: number; clientY: number }) {
-  const { sample, sprite, what, clientX, clientY } = props;
-  if (what === "sample") {
-    const thumbnail = sprite && sample.row < sprite.count ? { sprite, index: sample.row } : null;
-    return <HoverCard thumbnail={thumbnail} lines={phrases(sample)} clientX={clientX} clientY={clientY} />;
-  }
-  const { neighbours, same, k, label } = sample;
+/** The card under the mouse with the neighbours of a sample. */
+export function NeighbourCard(props: Props & { clientX: number; clientY: number }) {
+  const { clientX, clientY } = props;
+  const { neighbours, same, k, label } = props.sample;
   const lines = [`${same} of ${k} neighbours are ${label.name}`];
   return (
-    <HoverCard thumbnail={null} lines={lines} clientX={clientX} clientY={clientY}>
+    <HoverCard tile={null} lines={lines} clientX={clientX} clientY={clientY}>
       <div class="nbviz-outliers-neighbours">
         {neighbours.slice(0, MOST_IN_CARD).map((row) => (
           <Neighbour key={row.row} {...props} row={row} size={40} />
@@ -55,11 +53,11 @@ export function Peek(props: Props & { what: "sample" | "neighbours"; clientX: nu
 export function SampleDetail(
   props: Props & { where: string; onPick: (row: number) => void; onClose: () => void },
 ) {
-  const { sample, sprite, nameOf, where, onPick, onClose } = props;
+  const { sample, pictures, nameOf, where, onPick, onClose } = props;
   return (
     <section class="nbviz-outliers-detail" aria-label={`${sample.name} and its neighbours`}>
       <div class="nbviz-outliers-chosen">
-        {sprite && sample.row < sprite.count && <Thumbnail sprite={sprite} index={sample.row} size={64} />}
+        <SamplePicture pictures={pictures} row={sample.row} size={64} />
         <span>
           <Chip mark={sample.label} /> {sentence(sample)}
         </span>
@@ -84,7 +82,7 @@ export function SampleDetail(
               title={`${nameOf(row.row)}: show it and its neighbours`}
               onClick={() => onPick(row.row)}
             >
-              <Neighbour row={row} sample={sample} sprite={sprite} nameOf={nameOf} size={48} />
+              <Neighbour row={row} sample={sample} pictures={pictures} nameOf={nameOf} size={48} />
             </button>
           ))}
         </div>

@@ -1,7 +1,7 @@
 // One sample of the list: picture, label and prediction, loss, and what its neighbours are.
 import { luminance, toCss, unpack } from "../../parts/colours";
 import { Swatch } from "../../parts/legend";
-import { type Sprite, Thumbnail } from "../../parts/thumbnails";
+import { type Pictures, SamplePicture } from "../../parts/pictures";
 import { lossText } from "./report";
 import { type ClassMark, percentText, type Sample, SHORT } from "./sample";
 
@@ -61,12 +61,12 @@ export function widths({ pictures, losses, disagreement }: Columns): Record<stri
 export interface RowProps {
   columns: Columns;
   sample: Sample;
-  sprite: Sprite | null;
+  pictures: Pictures;
   /** The mouse is over the picture or the neighbours (null: left them). */
   onPeek: (what: "sample" | "neighbours" | null, event: MouseEvent) => void;
 }
 
-export function SampleRow({ columns, sample, sprite, onPeek }: RowProps) {
+export function SampleRow({ columns, sample, pictures, onPeek }: RowProps) {
   const { label, prediction, neighbours, k } = sample;
   const shown = k > MOST_CHIPS ? MOST_CHIPS - 1 : k;
   const peek = (what: "sample" | "neighbours") => ({
@@ -77,7 +77,7 @@ export function SampleRow({ columns, sample, sprite, onPeek }: RowProps) {
     <div class="nbviz-outliers-row" data-row={sample.row}>
       {columns.pictures && (
         <span class="nbviz-outliers-picture" {...peek("sample")}>
-          {sprite && sample.row < sprite.count && <Thumbnail sprite={sprite} index={sample.row} size={36} />}
+          <SamplePicture pictures={pictures} row={sample.row} size={36} />
         </span>
       )}
       <span class="nbviz-outliers-who">

@@ -1,7 +1,7 @@
 // Beside the map: the table, and under it the list with its controls.
 import { type Control, Controls } from "../../parts/controls";
 import { LongList } from "../../parts/long_list";
-import type { Sprite } from "../../parts/thumbnails";
+import type { Pictures } from "../../parts/pictures";
 import { useWidth } from "../../parts/width";
 import { listControls } from "./controls";
 import type { Report } from "./report";
@@ -18,7 +18,7 @@ const NARROW = 460;
 export interface SideProps {
   report: Report;
   lossUnit: string;
-  sprite: Sprite | null;
+  pictures: Pictures;
   /** Whether classes have names that do not fit in a chip. */
   hasWords: boolean;
   /** Points of the list, worst first. */
@@ -46,7 +46,7 @@ export function Side(props: SideProps) {
   const controls: Control[] = listControls(report);
   const values: Record<string, string> = { sort_by: sortBy, show };
   const columns: Columns = {
-    pictures: props.sprite !== null,
+    pictures: props.pictures.exist(),
     losses: report.loss !== null,
     disagreement: report.disagreement !== null,
   };
@@ -98,7 +98,7 @@ export function Side(props: SideProps) {
             <SampleRow
               columns={columns}
               sample={sampleOf(list[index])}
-              sprite={props.sprite}
+              pictures={props.pictures}
               onPeek={(...args) => props.onPeek(list[index], ...args)}
             />
           )}
