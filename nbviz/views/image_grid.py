@@ -19,14 +19,13 @@ from nbviz.core.recording import Predictions, spread
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.image_grid import ImageGrid as Grid
-from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.picture_wall import MOST, PictureWall, picture_wall_steps
 from nbviz.views.parts.columns import (
     RESERVED,
+    answer_columns,
     columns_of,
     known_column,
-    prediction_columns,
     row_names,
 )
 from nbviz.views.parts.frames import Frame
@@ -244,13 +243,7 @@ class ImageGrid(SampleMapView):
         if predictions is None or specimen is None or predictions is self._predictions_shown:
             return
         self._predictions_shown = predictions
-        sent = prediction_columns(
-            predictions,
-            value.map.rows,
-            self.specimen["n"],
-            names=specimen.class_names or specimen.samples.class_names,
-            truth=true_outputs(specimen),
-        )
+        sent = answer_columns(specimen, predictions, value.map.rows)
         self.publish(predictions_sent=sent)
 
     # What a script reads. Each waits for the request that was asked for last.

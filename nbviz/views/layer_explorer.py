@@ -26,8 +26,8 @@ from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.turn import Turner
 from nbviz.views.evolution_explorer import EvolutionExplorer
-from nbviz.views.layer_explorer_frame import columns_of_predictions, encode_map
-from nbviz.views.parts.columns import RESERVED, columns_of, known_column, row_names
+from nbviz.views.layer_explorer_frame import encode_map
+from nbviz.views.parts.columns import RESERVED, answer_columns, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.sample_map import (
@@ -249,7 +249,7 @@ class LayerExplorer(SampleMapView):
         if self._specimen is not None and value.predictions is not self._predictions_shown:
             self._predictions_shown = value.predictions
             if value.predictions is not None:
-                self.publish(predictions_sent=columns_of_predictions(value, self._specimen))
+                self.publish(predictions_sent=answer_columns(self._specimen, value.predictions, value.rows))
         return encode_map(value, self.specimen["n"])
 
     def evolution(self, **traits: Any) -> EvolutionExplorer:

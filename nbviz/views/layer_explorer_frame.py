@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nbviz.core.specimen import Specimen
-from nbviz.methods.layer_map import LayerMap, true_outputs
-from nbviz.views.parts.columns import prediction_columns
+from nbviz.methods.layer_map import LayerMap
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import quantise
 
@@ -36,12 +32,3 @@ def encode_map(value: LayerMap, n: int) -> Frame:
         "notes": list(value.notes),
     }
     return Frame(meta, arrays)
-
-
-def columns_of_predictions(value: LayerMap, specimen: Specimen) -> dict[str, Any]:
-    """What the network says of the samples that were run; empty if it says nothing."""
-    if value.predictions is None:
-        return {}
-    names = specimen.class_names or specimen.samples.class_names
-    truth = true_outputs(specimen)
-    return prediction_columns(value.predictions, value.rows, len(specimen.samples), names=names, truth=truth)

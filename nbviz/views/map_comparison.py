@@ -321,7 +321,7 @@ class MapComparison(SampleMapView):
         is_told = any(one is not None for one in value.predictions)  # not so of a first look
         if sides is not None and new and is_told:
             self._predictions_shown = value.predictions
-            self.publish(predictions_sent=predictions_of(sides, value, self.specimen["n"]))
+            self.publish(predictions_sent=predictions_of(sides, value))
         return comparison_frame(value)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:

@@ -14,7 +14,7 @@ from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
 from nbviz.methods.map_comparison import ComparedMaps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.views.map_comparison_sides import Pair
-from nbviz.views.parts.columns import prediction_columns
+from nbviz.views.parts.columns import answer_columns
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import quantise
 
@@ -123,13 +123,12 @@ def comparison_frame(picture: ComparisonPicture) -> Frame:
     return Frame({**meta, "notes": list(picture.notes)}, arrays)
 
 
-def predictions_of(sides: Pair, picture: ComparisonPicture, n: int) -> dict[str, Any]:
+def predictions_of(sides: Pair, picture: ComparisonPicture) -> dict[str, Any]:
     """The column of predictions of each side that predicts classes, for the browser."""
     sent = {}
     for name, side, predictions in zip(("left", "right"), sides, picture.predictions, strict=True):
         if predictions is not None:
-            names = side.now.class_names or side.now.samples.class_names
-            sent[name] = prediction_columns(predictions, picture.rows, n, names=names)["prediction"]
+            sent[name] = answer_columns(side.now, predictions, picture.rows)["prediction"]
     return sent
 
 

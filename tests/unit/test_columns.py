@@ -6,8 +6,17 @@ import pytest
 from torch import nn
 
 from nbviz.core.network import Network
+from nbviz.core.recording import Predictions
 from nbviz.core.samples import Samples
-from nbviz.views.parts.columns import MISSING, class_column, column_of, columns_of, number_column, row_names
+from nbviz.views.parts.columns import (
+    MISSING,
+    class_column,
+    column_of,
+    columns_of,
+    number_column,
+    prediction_columns,
+    row_names,
+)
 
 
 def codes(column):
@@ -99,6 +108,21 @@ def test_rows_without_a_class_keep_the_names_of_the_others():
     column = class_column(np.array([-1, 1, 0]), ("cat", "dog"), missing=np.array([True, False, False]))
     assert column["names"] == ["cat", "dog"]
     assert np.frombuffer(column["codes"], np.uint16).tolist() == [MISSING, 1, 0]
+
+
+@pytest.mark.parametrize("labels", [[3, 1, 7, 3], [-1, 1, 7, 3]])
+def test_predictions_without_names_are_numbered_as_the_labels_are(labels):
+    """A class has the colour of its label, also in an epoch that predicts two classes only."""
+    truth = np.array(labels)
+    predictions = Predictions.of(np.array([9, 3, 3]))
+    columns = prediction_columns(predictions, np.array([0, 1, 3]), 4, truth=truth)
+    assert columns["prediction"]["names"] == ["1", "3", "7", "9"]
+    assert codes(columns["prediction"]) == [3, 1, MISSING, 1]
+    assert codes(columns["correct"]) == [0, 0, 2, 1]
+    part = prediction_columns(predictions, np.arange(3), 3, truth=truth[[0, 1, 3]], labels=np.unique(truth))
+    assert part["prediction"]["names"] == ["1", "3", "7", "9"]
+    assert codes(part["prediction"]) == [3, 1, 1]
+    assert prediction_columns(predictions, np.arange(3), 3)["prediction"]["names"] == ["3", "9"]
 
 
 class Letters:

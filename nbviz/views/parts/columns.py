@@ -16,6 +16,7 @@ from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import Specimen
+from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.recurrent.tokens import spell
 
 MOST_NAMES = 20_000
@@ -117,6 +118,7 @@ def prediction_columns(
     *,
     names: tuple[str, ...] = (),
     truth: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Columns ``"prediction"``, ``"confidence"`` and, with ``truth``, ``"correct"``, of all ``n`` samples.
 
@@ -125,23 +127,49 @@ def prediction_columns(
     predictions : Predictions
         Of the samples ``rows``; the others have none.
     names : tuple of str
-        Of the model's classes.
+        Of the model's classes. Without them the classes of the labels come first, as in the column
+        ``"label"``: a class has one colour in both, also where it is never predicted.
     truth : (n,) int array, optional
         Labels, numbered as the model's classes are.
+    labels : (c,) int array, optional
+        Classes of all labels, where ``truth`` is of a part. Default: those in ``truth``.
     """
     classes = np.full(n, -1, np.int64)
     classes[rows] = predictions.classes
     confidence = np.full(n, np.nan, np.float32)
     confidence[rows] = predictions.confidence
     not_run = classes < 0
-    columns = {
-        "prediction": class_column(classes, names, missing=not_run),
-        "confidence": number_column(confidence),
-    }
+    if truth is not None and labels is None:
+        labels = np.unique(truth)
+    if names or labels is None:
+        column = class_column(classes, names, missing=not_run)
+    else:
+        column = _labels_first(classes, labels)
+    columns = {"prediction": column, "confidence": number_column(confidence)}
     if truth is not None:
         right = np.where(not_run, 2, (classes == truth).astype(np.int64))
         columns["correct"] = class_column(right, ("wrong", "correct", "not run"))
     return columns
+
+
+def _labels_first(classes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """A column of classes, -1 for none, that are numbered in the order of the labels, further ones after."""
+    listed = [int(c) for c in labels if c >= 0]
+    listed += [int(c) for c in np.setdiff1d(classes[classes >= 0], listed)]
+    places = {c: place for place, c in enumerate(listed)}
+    codes = np.array([places.get(int(c), MISSING) for c in classes], np.uint16)
+    return {"kind": "classes", "names": [str(c) for c in listed], "codes": _bytes(codes)}
+
+
+def answer_columns(
+    specimen: Specimen, predictions: Predictions | None, rows: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """:func:`prediction_columns` of a specimen's samples; empty if nothing is predicted."""
+    if predictions is None:
+        return {}
+    names = specimen.class_names or specimen.samples.class_names
+    truth = true_outputs(specimen)
+    return prediction_columns(predictions, rows, len(specimen.samples), names=names, truth=truth)
 
 
 def _bytes(array: np.ndarray) -> memoryview | bytes:
