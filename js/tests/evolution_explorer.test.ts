@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
+import evolution from "../src/views/evolution_explorer";
 import { percentDomain } from "../src/views/evolution_explorer/controls";
 import { namesThatFit } from "../src/views/evolution_explorer/player";
+import { drawn, viewInTurn } from "./fake_model";
+import * as frames from "./view_frames";
+
+const shown = viewInTurn();
 
 const LAYERS = [
   "input",
@@ -43,4 +48,39 @@ test("percentages span whole tens within 0 and 100", () => {
   expect(percentDomain([31.2, 98.4])).toEqual([30, 100]);
   expect(percentDomain([Number.NaN, 55])).toEqual([50, 60]);
   expect(percentDomain([])).toEqual([0, 100]);
+});
+
+test("colours, marks and words are those of the frame that is drawn", async () => {
+  const classes = (names: string[], ...codes: number[]) => ({
+    kind: "classes",
+    names,
+    codes: new DataView(Uint16Array.from(codes).buffer),
+  });
+  const sure = { kind: "numbers", values: new DataView(Float32Array.of(0.5, 0.75).buffer) };
+  const at = (prediction: number[], correct: number[]) => ({
+    prediction: classes(["cat", "dog"], ...prediction),
+    confidence: sure,
+    correct: classes(["wrong", "correct", "not run"], ...correct),
+  });
+  const { frame, ...traits } = frames.evolutionExplorer(2);
+  await shown.open(evolution, {
+    ...traits,
+    frame,
+    colour_by: "prediction",
+    answers_sent: {
+      rows: new DataView(Int32Array.of(10, 20).buffer),
+      frames: [at([0, 0], [0, 1]), at([1, 0], [1, 1])],
+    },
+  });
+  const side = () => shown.el.querySelector(".nbviz-side-keys")!.textContent;
+  const strip = () => shown.el.querySelector(".nbviz-strip")?.textContent;
+  expect(side()).toBe("colour: predictioncat2dog0misclassified1");
+  shown.model.set("selection", [10]);
+  expect(strip()).toContain("cat");
+  shown.model.set("frame_shown", 1);
+  await drawn();
+  expect(side()).toBe("colour: predictioncat1dog1misclassified0");
+  expect(strip()).toContain("dog");
+  shown.model.set("answers_sent", {});
+  expect(side()).toBe("");
 });

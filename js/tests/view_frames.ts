@@ -44,14 +44,19 @@ export function mapComparison() {
   };
 }
 
-export function evolutionExplorer() {
-  const meta = { ...COMMON, ...MAP, names: ["0"], samples: 2, pointsPerTrail: 0, mode: "", displacement: 0 };
+export function evolutionExplorer(count = 1) {
+  const names = Array.from({ length: count }, (_, i) => String(i));
+  const meta = { ...COMMON, ...MAP, names, samples: 2, pointsPerTrail: 0, mode: "", displacement: 0 };
   return {
     colour_by: "",
     frame_shown: 0,
     over: "epochs",
     specimen: { ...SPECIMEN },
-    frame: packFrame({ ...meta, hit: null, accuracy: null }, [corners(), ROWS]),
+    answers_sent: {},
+    frame: packFrame({ ...meta, hit: null, accuracy: null }, [
+      Uint16Array.from(names.flatMap(() => [...corners()])),
+      ROWS,
+    ]),
   };
 }
 

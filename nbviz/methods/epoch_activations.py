@@ -14,11 +14,30 @@ from nbviz.core.brief import Brief
 from nbviz.core.errors import unknown_name
 from nbviz.core.events import Progress, Result, Steps, run_to_end
 from nbviz.core.network import Network
-from nbviz.core.recording import Recording, class_labels, spread, why_no_classes
+from nbviz.core.recording import Predictions, Recording, class_labels, spread, why_no_classes
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen, samples_token
 from nbviz.core.version import fingerprint, structure
 from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameAnswers(Brief):
+    """What the network of one frame says of the samples.
+
+    Attributes
+    ----------
+    predictions : Predictions
+        Of the samples shown.
+    truth : ndarray of int64, shape (n_samples,), or None
+        Their labels, numbered as the network's outputs are; None where they cannot be compared.
+    class_names : tuple of str
+        Of the outputs; empty if they have none.
+    """
+
+    predictions: Predictions
+    truth: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +58,8 @@ class FrameActivations(Brief):
         [0, 1]; the same for all layers. None without labels or classes.
     notes : tuple of str
         Why there is no accuracy although there are labels, in plain words.
+    answers : tuple of FrameAnswers or None, one for each frame
+        None where nothing is predicted.
     """
 
     names: tuple[Any, ...]
@@ -46,6 +67,7 @@ class FrameActivations(Brief):
     rows: NDArray[np.int64]
     accuracy: NDArray[np.float64] | None
     notes: tuple[str, ...] = ()
+    answers: tuple[FrameAnswers | None, ...] = ()
 
 
 def checkpoint_activations_steps(
@@ -100,14 +122,17 @@ def checkpoint_activations_steps(
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(samples), n_samples or len(samples))
     truth, why_not = match_outputs(specimen)
-    arrays, accuracies = [], []
+    class_names = specimen.class_names or samples.class_names
+    arrays, answers = [], []
     for done, epoch in enumerate(epochs):
         yield Progress(done, len(epochs), "checkpoints")
         weights = fingerprint(list(network.checkpoints[epoch].values()))
         settings = hash(structure(network.module))
         key = ("epoch", epoch, weights, settings, samples_token(samples), layer, reduce, rows.tobytes())
-        array, classes = network.cache.get((*key, "activations")), network.cache.get((*key, "classes"))
-        if array is None or classes is None:
+        array, classes, confidence = (
+            network.cache.get((*key, what)) for what in ("activations", "classes", "confidence")
+        )
+        if array is None or classes is None or confidence is None:
             then = network.at_epoch(epoch)
             then.batch_size = network.batch_size
             recording = None
@@ -117,17 +142,23 @@ def checkpoint_activations_steps(
                 elif isinstance(event, Result):
                     recording = event.value
             assert isinstance(recording, Recording)
-            predictions = recording.predictions
             array = recording.activations
-            classes = np.zeros(0, np.int64) if predictions is None else predictions.classes
+            said = recording.predictions
+            classes = np.zeros(0, np.int64) if said is None else said.classes
+            confidence = np.zeros(0, np.float32) if said is None else said.confidence
             network.cache.put((*key, "activations"), array)
             network.cache.put((*key, "classes"), classes)
+            network.cache.put((*key, "confidence"), confidence)
         arrays.append(array)
-        if truth is not None and len(classes):
-            accuracies.append(float((classes == truth[rows]).mean()))
-    accuracy = np.array(accuracies) if len(accuracies) == len(epochs) else None
+        if len(classes):
+            shown = None if truth is None else truth[rows]
+            answers.append(FrameAnswers(Predictions(classes, confidence), shown, class_names))
+    accuracy = None
+    if truth is not None and len(answers) == len(epochs):
+        accuracy = np.array([(one.predictions.classes == one.truth).mean() for one in answers])
     notes = () if accuracy is not None else _why_unknown(samples, why_not)
-    yield Result(FrameActivations(tuple(epochs), tuple(arrays), rows, accuracy, notes))
+    all_answers = tuple(answers) if len(answers) == len(epochs) else (None,) * len(epochs)
+    yield Result(FrameActivations(tuple(epochs), tuple(arrays), rows, accuracy, notes, all_answers))
 
 
 def checkpoint_activations(
@@ -194,6 +225,7 @@ def frames_of_steps(
     samples = frames[0][1].samples
     rows = spread(len(samples), n_samples or len(samples))
     arrays, accuracies, reasons = [], [], []
+    answers: list[FrameAnswers | None] = []
     for done, (name, specimen, layer) in enumerate(frames):
         yield Progress(done, len(frames), "frames")
         truth, why_not = match_outputs(specimen)
@@ -203,18 +235,24 @@ def frames_of_steps(
             elif isinstance(event, Result):
                 arrays.append(event.value.activations)
                 predictions = event.value.predictions
-                if truth is not None and predictions is not None:
-                    accuracies.append(accuracy_of(specimen, predictions, truth[rows]))
+                shown = None if truth is None else truth[rows]
+                if shown is not None and predictions is not None:
+                    accuracies.append(accuracy_of(specimen, predictions, shown))
                     reasons += [NO_COMMON_CLASS] * (accuracies[-1] is None)
+                    shown = None if accuracies[-1] is None else shown
                 elif predictions is not None or isinstance(specimen, ModelSpecimen):
                     reasons.append(why_not)
+                names = specimen.class_names or samples.class_names
+                said = None if predictions is None else FrameAnswers(predictions, shown, names)
+                answers.append(said)
     accuracy: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
     if len(accuracies) == len(frames) and None not in accuracies:
         accuracy = np.array(accuracies)
     elif reasons or class_labels(samples) is None:
         notes = _why_unknown(samples, reasons[0] if reasons else "")
-    yield Result(FrameActivations(tuple(name for name, _, _ in frames), tuple(arrays), rows, accuracy, notes))
+    names = tuple(name for name, _, _ in frames)
+    yield Result(FrameActivations(names, tuple(arrays), rows, accuracy, notes, tuple(answers)))
 
 
 def _why_unknown(samples: Samples, why_not: str) -> tuple[str, ...]:

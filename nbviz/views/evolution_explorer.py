@@ -28,9 +28,14 @@ from nbviz.methods.epoch_activations import (
 from nbviz.methods.evolution import Evolution
 from nbviz.methods.not_finite import samples_named
 from nbviz.methods.trails import trails
-from nbviz.views.evolution_explorer_frames import EvolutionPicture, encode_evolution
+from nbviz.views.evolution_explorer_frames import (
+    EvolutionPicture,
+    encode_evolution,
+    packed_answers,
+    same_answers,
+)
 from nbviz.views.evolution_explorer_maps import MapsAtHand
-from nbviz.views.parts.columns import class_codes, columns_of, known_column, row_names
+from nbviz.views.parts.columns import RESERVED, class_codes, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
 from nbviz.views.parts.sample_map import (
@@ -112,7 +117,9 @@ class EvolutionExplorer(SizedView):
     """Neighbours that are counted in the neighbourhood hit."""
 
     colour_by = t.Unicode("").tag(sync=True, parameter=True)
-    """``"label"`` or a metadata column, ``""`` for none. Trails of one class of it are drawn together."""
+    """``"label"``, a metadata column, or ``"prediction"``, ``"confidence"`` or ``"correct"`` of the frame
+    that is drawn; ``""`` for none. Trails of one class of a column are drawn together; for the last three
+    those of one label."""
 
     frame_shown = Number(0.0, min=0.0).tag(sync=True)
     """Frame that is drawn, 0 to the number of frames less 1; between two whole numbers the points are on
@@ -129,6 +136,9 @@ class EvolutionExplorer(SizedView):
 
     thumbnails = t.Dict().tag(sync=True, echo_update=False)
     """All samples in one small PNG. Not to be set."""
+
+    answers_sent = t.Dict().tag(sync=True, echo_update=False)
+    """What the network of each frame says of the samples shown. Not to be set."""
 
     _given: Sequence[tuple[Any, ArraySpecimen, str]] = ()  # activations that were computed elsewhere
 
@@ -257,6 +267,7 @@ class EvolutionExplorer(SizedView):
         self._samples: Samples | None = samples
         self._maps = MapsAtHand()
         self._sprite_is_due = pictures
+        self._told: FrameActivations | None = None  # whose answers the browser has
         traits.setdefault("n_samples", min(1000, len(samples)))
         columns = columns_of(samples, class_names)
         super().__init__(
@@ -290,7 +301,7 @@ class EvolutionExplorer(SizedView):
 
     @t.validate("colour_by")
     def _check_colour(self, proposal: Any) -> str:
-        return proposal.value and known_column(proposal.value, self.specimen)
+        return proposal.value and known_column(proposal.value, self.specimen, RESERVED[1:])
 
     @t.validate("selection")
     def _check_selection(self, proposal: Any) -> np.ndarray:
@@ -350,10 +361,15 @@ class EvolutionExplorer(SizedView):
 
     def _groups(self, name: str, rows: np.ndarray) -> np.ndarray | None:
         """The classes whose trails are drawn together; None for all as one."""
-        codes = class_codes(self.specimen["columns"][name]) if name else None
+        columns = self.specimen["columns"]
+        column = columns.get("label" if name in RESERVED else name)
+        codes = None if column is None else class_codes(column)
         return None if codes is None else codes[rows].astype(np.int64)
 
     def encode(self, value: EvolutionPicture) -> Frame:
+        if self._samples is not None and not same_answers(value.frames, self._told):
+            self._told = value.frames
+            self.publish(answers_sent=packed_answers(value.frames, class_labels(self._samples)))
         return encode_evolution(value)
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
@@ -376,6 +392,12 @@ class EvolutionExplorer(SizedView):
     def accuracy(self) -> np.ndarray | None:
         """Share of the samples classified as labelled, (frames,), 0 to 1."""
         return self.latest().frames.accuracy
+
+    @property
+    def predictions(self) -> np.ndarray | None:
+        """Predicted class of each sample, (frames, samples) int. None if a frame predicts no classes."""
+        answers = self.latest().frames.answers
+        return None if None in answers else np.stack([said.predictions.classes for said in answers])
 
     @property
     def neighbourhood_hit(self) -> np.ndarray | None:
@@ -410,7 +432,7 @@ class EvolutionExplorer(SizedView):
         return text
 
     def release(self) -> None:
-        self._network = self._samples = None
+        self._network = self._samples = self._told = None
         self._given = ()
         self._maps = MapsAtHand()
-        self.specimen = self.thumbnails = {}
+        self.specimen = self.thumbnails = self.answers_sent = {}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nbviz.core.brief import Brief
-from nbviz.methods.epoch_activations import FrameActivations
+from nbviz.methods.epoch_activations import FrameActivations, FrameAnswers
 from nbviz.methods.evolution_result import Evolution
+from nbviz.views.parts.columns import prediction_columns
 from nbviz.views.parts.frames import Frame
 
 
@@ -73,6 +75,50 @@ def encode_evolution(value: EvolutionPicture) -> Frame:
         "notes": [*maps.notes, *frames.notes],
     }
     return Frame(meta, arrays)
+
+
+def packed_answers(frames: FrameActivations, labels: np.ndarray | None) -> dict[str, Any]:
+    """What the network of each frame says of the samples shown, as columns; empty where a frame says nothing.
+
+    Parameters
+    ----------
+    frames : FrameActivations
+    labels : (n,) int array or None
+        Classes of all samples.
+    """
+    n = len(frames.rows)
+    columns = [
+        prediction_columns(
+            said.predictions,
+            np.arange(n),
+            n,
+            names=said.class_names,
+            truth=said.truth,
+            labels=None if labels is None or said.truth is None else np.unique(labels),
+        )
+        for said in frames.answers
+        if said is not None
+    ]
+    if len(columns) < len(frames.names):
+        return {}
+    return {"rows": frames.rows.astype(np.int32).tobytes(), "frames": columns}
+
+
+def same_answers(now: FrameActivations, before: FrameActivations | None) -> bool:
+    """Whether two say the same of the same samples."""
+    if before is None or now.names != before.names or not np.array_equal(now.rows, before.rows):
+        return False
+    return all(map(_is_same_answer, now.answers, before.answers))
+
+
+def _is_same_answer(now: FrameAnswers | None, before: FrameAnswers | None) -> bool:
+    if now is None or before is None:
+        return now is before
+    pairs = [
+        (now.predictions.classes, before.predictions.classes),
+        (now.predictions.confidence, before.predictions.confidence),
+    ]
+    return all(a is b or np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def _numbers(values: Sequence[float] | np.ndarray | None) -> list[float | None] | None:

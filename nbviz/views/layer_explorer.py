@@ -285,7 +285,8 @@ class LayerExplorer(SampleMapView):
         same = {name: getattr(self, name) for name in ("reduce", "k", "seed", "selection")}
         same["layer"] = layer
         same["n_samples"] = min(self.n_samples or MOST_PATHS, MOST_PATHS, len(self._specimen.samples))
-        same["colour_by"] = self.colour_by if self.colour_by in columns else next(iter(columns), "")
+        known = [*columns, *RESERVED[1:]]
+        same["colour_by"] = self.colour_by if self.colour_by in known else next(iter(columns), "")
         view = EvolutionExplorer(network, self._specimen.samples, **{**same, **traits})
         view._links.append(t.link((self, "selection"), (view, "selection")))
         return view

@@ -47,6 +47,27 @@ def test_the_slider_moves_the_points_and_reaches_python(evolution):
     assert points(evolution) == first
 
 
+def test_the_misclassified_are_marked_and_fewer_from_epoch_to_epoch(evolution):
+    misclassified = evolution.page.locator(".nbviz-side-keys .nbviz-legend-entry").last
+    counts = []
+    slider(evolution).focus()
+    for epoch in range(3):
+        expected = evolution.kernel(f"round(150 * (1 - view.accuracy[{epoch}]))")
+        evolution.page.wait_for_function(
+            "(text) => document.querySelector('.nbviz-side-keys').textContent.endsWith(text)",
+            arg=f"misclassified{expected}",
+        )
+        counts.append(int(misclassified.inner_text().split()[-1]))
+        evolution.page.keyboard.press("ArrowRight")
+    assert counts[0] > 100 > counts[1] > counts[2]
+    evolution.page.get_by_role("combobox", name="Colour").select_option("prediction")
+    evolution.expect_kernel("view.colour_by == 'prediction' and view.status == 'done'")
+    evolution.execute("view.selection = [3]")
+    evolution.page.wait_for_selector(".nbviz-strip button")
+    predicted = evolution.kernel("str(view.predictions[3][list(view.rows).index(3)])").strip("'")
+    assert evolution.page.locator(".nbviz-strip-class").inner_text() == predicted
+
+
 def test_the_axis_names_the_frames_and_only_those(evolution):
     ticks = evolution.page.locator(".nbviz-curves-chart text[text-anchor=middle]:not([class])")
     expected = [str(name) for name in evolution.page.locator(".nbviz-player-names span").all_inner_texts()]

@@ -12,7 +12,10 @@ SMALL = {"iterations": 20, "seed": 0}
 VIEWS = {
     "LayerExplorer": (SMALL, lambda view: (view.embedding, view.predictions)),
     "NeuronExplorer": ({**SMALL, "selection": [1, 2]}, lambda view: (view.embedding, view.unit_values)),
-    "EvolutionExplorer": ({**SMALL, "over": "layers"}, lambda view: (view.evolution.positions, view.trails)),
+    "EvolutionExplorer": (
+        {**SMALL, "over": "layers"},
+        lambda view: (view.evolution.positions, view.trails, view.predictions),
+    ),
     "MapComparison": (
         {**SMALL, "layer": "1", "right_layer": "3"},
         lambda view: (view.maps.left.positions, view.preservation.local),

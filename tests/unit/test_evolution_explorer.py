@@ -265,6 +265,57 @@ def test_trails_of_the_same_class_of_the_chosen_column_are_drawn_together(mlp):
     view.close()
 
 
+def sent_answers(view, frame):
+    """Columns of one frame as the browser gets them: codes of prediction and correct, and the names."""
+    columns = view.answers_sent["frames"][frame]
+    codes = [np.frombuffer(columns[name]["codes"], np.uint16) for name in ("prediction", "correct")]
+    return *codes, columns["prediction"]["names"]
+
+
+def test_the_answers_are_those_of_the_network_at_each_frame(show, mlp, some):
+    view = show()
+    rows = np.frombuffer(view.answers_sent["rows"], np.int32)
+    np.testing.assert_array_equal(rows, view.rows)
+    for frame, epoch in enumerate(sorted(mlp.checkpoints)):
+        expected = capture(mlp.at_epoch(epoch), some, ["output"])["output"].argmax(1)[rows]
+        np.testing.assert_array_equal(view.predictions[frame], expected)
+        predicted, right, names = sent_answers(view, frame)
+        assert [names[code] for code in predicted] == [str(digit) for digit in expected]
+        np.testing.assert_array_equal(right, expected == np.asarray(some.labels)[rows])
+        assert right.mean() == pytest.approx(view.accuracy[frame])
+    sent = view.answers_sent
+    view.strength = 0.5
+    assert view.answers_sent is sent  # they travel once
+    view.n_samples = 30
+    assert len(view.answers_sent["rows"]) == 4 * 30
+    view.over = "layers"
+    assert {tuple(sent_answers(view, frame)[0]) for frame in range(2)} == {tuple(view.predictions[0])}
+    view.colour_by = "correct"
+    labels = np.asarray(some.labels)[view.rows]
+    np.testing.assert_array_equal(view.trails, trails(view.evolution.positions, labels, strength=1.0))
+
+
+def test_answers_of_activations_computed_elsewhere():
+    rng = np.random.default_rng(0)
+    arrays = {0: rng.normal(size=(30, 4)), 1: rng.normal(size=(30, 4))}
+    words = np.array(["cat", "dog"])[np.arange(30) % 2]
+    options = {"iterations": 20, "executor": "inline"}
+    said = {0: np.array(["cat"] + ["cow"] * 29), 1: words}
+    view = EvolutionExplorer.from_activations(arrays, words, predictions=said, **options)
+    assert [sent_answers(view, frame)[2] for frame in (0, 1)] == [["cat", "dog", "cow"], ["cat", "dog"]]
+    np.testing.assert_array_equal(sent_answers(view, 1)[1], np.ones(30))
+    view.close()
+    without = EvolutionExplorer.from_activations(arrays, words, predictions={0: words, 1: None}, **options)
+    assert without.predictions is None
+    assert without.answers_sent == {}
+    without.close()
+    others = EvolutionExplorer.from_activations(
+        arrays, np.arange(30) % 2, predictions=np.full(30, 7), **options
+    )
+    assert "correct" not in others.answers_sent["frames"][0]
+    others.close()
+
+
 def test_summary_in_words(show):
     text = show().summary()
     assert "over" in text

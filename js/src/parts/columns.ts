@@ -28,6 +28,24 @@ export function readColumns(packed: any): Record<string, Column> {
   return Object.fromEntries(Object.entries(packed ?? {}).map(([name, value]) => [name, readColumn(value)]));
 }
 
+/** A column of some `rows`, as one of all `n` samples; the others have no value. */
+export function byRow(column: Column, rows: ArrayLike<number>, n: number): Column {
+  if (column.kind === "classes") {
+    const codes = new Uint16Array(n).fill(MISSING);
+    for (let i = 0; i < rows.length; i++) codes[rows[i]] = column.codes[i];
+    return { ...column, codes };
+  }
+  const values = new Float32Array(n).fill(Number.NaN);
+  for (let i = 0; i < rows.length; i++) values[rows[i]] = column.values[i];
+  return { ...column, values };
+}
+
+/** Which of `rows` the network gets wrong, as marks of their points; null where that is not known. */
+export function wrongOf(columns: Record<string, Column>, rows: ArrayLike<number>): Uint8Array | null {
+  const right = columns.correct;
+  return right?.kind === "classes" ? Uint8Array.from(rows, (row) => +(right.codes[row] === 0)) : null;
+}
+
 /** The value of a row, in words; empty where there is none. */
 export function valueText(column: Column | undefined, row: number): string {
   if (!column) return "";

@@ -5,15 +5,17 @@ import type { Frame } from "../channel";
 import { createCard } from "../parts/card";
 import { ColumnLegend } from "../parts/column_legend";
 import {
+  answerLines,
+  byRow,
   type Coloured,
   type Column,
   colourColumn,
   readColumns,
   sampleName,
-  valueLines,
+  wrongOf,
 } from "../parts/columns";
 import { Curves, curveColours, curvesCss } from "../parts/curves";
-import { legendCss } from "../parts/legend";
+import { GlyphKey, legendCss } from "../parts/legend";
 import { createMapPlot, NO_AXES } from "../parts/map_plot";
 import { createPictures } from "../parts/pictures";
 import { SampleStrip } from "../parts/sample_strip";
@@ -44,7 +46,10 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let frames: Float32Array = new Float32Array(0);
   let rows: Int32Array = new Int32Array(0);
   let paths: Paths | null = null;
-  let columns: Record<string, Column> = {};
+  let own: Record<string, Column> = {}; // columns of the samples,
+  let answers: { rows: Int32Array; frames: Record<string, Column>[] } | null = null; // those of each frame,
+  let columns: Record<string, Column> = {}; // and both, as they are at the frame that is drawn
+  let shownAt = 0; // that frame
   let coloured: Coloured | null = null;
   let colours: Uint32Array = new Uint32Array(0);
   let before: Int32Array = new Int32Array(0); // the selection before it was last changed here
@@ -58,7 +63,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     layers: [],
     epochs: [],
     names: null,
-    pictures: false,
     ...model.get("specimen"),
   });
   const get = (name: string) => shell.channel.get(name);
@@ -122,7 +126,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const card = createCard({ root, signal, pictures, lines: describe });
 
   function describe(row: number): string[] {
-    return [sampleName(specimen().names, row), ...valueLines(columns, row)];
+    return [sampleName(specimen().names, row), ...answerLines(columns, row)];
   }
 
   function show(frame: Frame): void {
@@ -136,7 +140,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       : null;
     at = Math.min(at, meta.names.length - 1);
     place();
-    if (isOther) recolour();
+    if (isOther || Math.round(at) !== shownAt) recolour();
     showSelection();
     axes.textContent = NO_AXES;
     stage.dataset.frames = String(meta.names.length);
@@ -178,8 +182,19 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     shell.refresh();
   }
 
+  function readSpecimen(): void {
+    own = readColumns(model.get("specimen")?.columns);
+    const packed = model.get("answers_sent");
+    answers = packed?.frames ? { rows: readRows(packed.rows), frames: packed.frames.map(readColumns) } : null;
+    recolour();
+    shell.refresh();
+  }
+
   function recolour(): void {
-    columns = readColumns(model.get("specimen")?.columns);
+    shownAt = Math.round(at);
+    const told = Object.entries(answers?.frames[shownAt] ?? {});
+    columns = { ...own };
+    for (const [name, column] of told) columns[name] = byRow(column, answers!.rows, specimen().n);
     if (!rows.length) return;
     const name = model.get("colour_by");
     const column = columns[name];
@@ -187,8 +202,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     colours = coloured?.colours ?? plainColours(rows.length, shell.theme().dark);
     scatter.setColours(colours, coloured?.shapes);
     const onSelect = (chosen: Int32Array, add: boolean) => select(chosen, add ? "add" : "replace");
+    const wrong = wrongOf(columns, rows);
+    scatter.setMarks(wrong);
+    const misclassified = wrong?.reduce((n, x) => n + x, 0);
     shell.renderSide(
-      h(ColumnLegend, { what: "colour", name, column, coloured, rows, shapes: true, onSelect }),
+      h("div", { class: "nbviz-side-keys" }, [
+        h(ColumnLegend, { what: "colour", name, column, coloured, rows, shapes: true, onSelect }),
+        wrong ? h(GlyphKey, { name: "misclassified", count: misclassified }) : null,
+      ]),
     );
     showSelection();
     draw();
@@ -216,6 +237,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   function setFrame(value: number, tell = true): void {
     at = value;
     place();
+    if (Math.round(at) !== shownAt) recolour();
     if (tell) tellFrame();
     draw();
     shell.refresh();
@@ -303,12 +325,14 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     selection: showSelection,
     colour_by: recolour,
     show_trails: draw,
-    specimen: recolour,
+    specimen: readSpecimen,
+    answers_sent: readSpecimen,
   });
   signal.addEventListener("abort", () => {
     cancelAnimationFrame(playing);
     for (const host of [player, charts, strip]) renderNode(null, host);
   });
+  readSpecimen();
   pictures.follow(showSelection);
 }
 

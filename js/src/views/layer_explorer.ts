@@ -11,6 +11,7 @@ import {
   colourColumn,
   readColumns,
   sampleName,
+  wrongOf,
 } from "../parts/columns";
 import { GlyphKey, legendCss } from "../parts/legend";
 import { axisText, createMapPlot } from "../parts/map_plot";
@@ -23,7 +24,6 @@ import { addStyle } from "../parts/theme";
 import { thumbnailsCss } from "../parts/thumbnails";
 import { defineView, type Model, onChange } from "../parts/view";
 import { controlsOf, factsOf, type LayerInfo, LIMITS, type MapMeta, NOW } from "./layer_explorer/controls";
-import css from "./layer_explorer/style.css";
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let columns: Record<string, Column> = {};
@@ -71,7 +71,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   const { root, stage } = shell;
   const pictures = createPictures(model, signal, (message) => shell.channel.send(message));
   root.classList.add("nbviz-explorer");
-  for (const sheet of [legendCss, thumbnailsCss, css]) addStyle(root, sheet);
+  for (const sheet of [legendCss, thumbnailsCss]) addStyle(root, sheet);
 
   const { plot, axes } = createMapPlot(root, stage);
   const scatter = createScatter(plot, {
@@ -144,13 +144,11 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     const column = columns[name];
     coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
     if (coloured) scatter.setColours(coloured.colours, coloured.shapes);
-    const right = columns.correct;
-    const wrong =
-      right?.kind === "classes" ? Uint8Array.from(rows, (row) => +(right.codes[row] === 0)) : null;
+    const wrong = wrongOf(columns, rows);
     scatter.setMarks(wrong);
     const misclassified = wrong ? wrong.reduce((n, x) => n + x, 0) : 0;
     shell.renderSide(
-      h("div", { class: "nbviz-explorer-side" }, [
+      h("div", { class: "nbviz-side-keys" }, [
         h(ColumnLegend, {
           what: "colour",
           name,

@@ -43,7 +43,6 @@ const NOTHING: PlacementSpecimen = {
   background: [0],
   ink: [255],
   classifies: true,
-  pictures: false,
 };
 
 function open(model: Model, el: HTMLElement, signal: AbortSignal): void {

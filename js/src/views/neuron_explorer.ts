@@ -52,7 +52,6 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     maps: [],
     names: null,
     classes: false,
-    pictures: false,
     ...model.get("specimen"),
   });
   const shell = createShell(model, el, signal, {

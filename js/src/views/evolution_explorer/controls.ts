@@ -25,8 +25,6 @@ export interface EvolutionSpecimen {
   layers: string[];
   epochs: number[];
   names: string[] | null;
-  /** Whether the samples are pictures that can be asked for one by one. */
-  pictures: boolean;
 }
 
 export const LIMITS =

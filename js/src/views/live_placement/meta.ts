@@ -39,8 +39,6 @@ export interface PlacementSpecimen {
   background: number[];
   ink: number[];
   classifies: boolean;
-  /** Whether the samples are pictures that can be asked for one by one. */
-  pictures: boolean;
 }
 
 /** A place in the map, in its units. */

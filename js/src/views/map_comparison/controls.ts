@@ -49,7 +49,6 @@ export interface ComparisonSpecimen {
   left: SideSpecimen;
   right: SideSpecimen;
   names: string[] | null;
-  pictures: boolean;
 }
 
 export const PRESERVATION = "preservation";

@@ -29,8 +29,6 @@ export interface NeuronSpecimen {
   maps: string[];
   names: string[] | null;
   classes: boolean;
-  /** Whether the samples are pictures that can be asked for one by one. */
-  pictures: boolean;
 }
 
 export const LIMITS =
