@@ -21,7 +21,7 @@ import numpy as np
 from nbviz import zoo
 from nbviz.core.capture import capture
 from nbviz.core.events import Preview, Progress, Result
-from nbviz.methods.landmark_map import FEW
+from nbviz.methods.landmark_map import few
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
 from nbviz.methods.principal_components import pca
@@ -64,7 +64,7 @@ def ours(points: np.ndarray, labels: np.ndarray, cache: NeighbourCache) -> dict[
             if "first real map" in at:
                 optimising += now - last
         elif isinstance(event, Progress):
-            if event.what.startswith(f"t-SNE of {FEW:,}") and event.done == event.total:
+            if event.what.startswith(f"t-SNE of {few(len(points)):,}") and event.done == event.total:
                 at["first real map"] = now - began
             if event.what in ("affinities", "t-SNE"):
                 optimising += now - last

@@ -18,8 +18,14 @@ from nbviz.methods.neighbours import NeighbourGraph, nearest_among_steps, neares
 TOO_MANY = 100_000
 """Samples above which the map of all is not attempted: its neighbours alone would take minutes."""
 
-FEW, MORE = 2_000, 10_000
-"""Landmarks of the first map, and of the final one where the samples are too many."""
+MORE = 10_000
+"""Landmarks of the final map where the samples are too many."""
+
+
+def few(n_samples: int) -> int:
+    """Landmarks of the first map: half of them where finding those nearest to each sample takes seconds."""
+    return 2_000 if n_samples <= 300_000 else 1_000
+
 
 FEW_ITERATIONS = 500
 """Iterations of the first map at most: 250 more would take a second, for 1.4 % less divergence in a map that

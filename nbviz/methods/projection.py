@@ -50,11 +50,11 @@ def project_steps(
 
     Yields a ``Preview`` of the PCA picture first, then ``Progress``; for t-SNE a ``Preview`` of the map
     about ten times a second; at last the ``Result``. All values are :class:`Embedding`. It may be closed
-    at every ``yield``. Of more than 20,000 samples a map of 2,000 comes first, with all others placed beside
-    those they are nearest to, and t-SNE of all goes on from there; of more than 100,000 the map of 10,000
-    with the others placed is the result, and its notes say so. The longest stretch
-    without a yield, on two cores that others used too: 0.6 s for 2,000
-    samples x 9,408 features, 1.4 s for 10,000 (after scikit-learn's import, 1 to 3 s, once).
+    at every ``yield``. Of more than 20,000 samples a map of 2,000 (above 300,000, of 1,000) comes first, with
+    all others placed beside those they are nearest to, and t-SNE of all goes on from there; of more than
+    100,000 the map of 10,000 with the others placed is the result, and its notes say so. The longest stretch
+    without a yield, on two cores that others used too: 0.6 s for 2,000 samples x 9,408 features, 1.4 s for
+    10,000 (after scikit-learn's import, 1 to 3 s, once).
 
     Parameters
     ----------

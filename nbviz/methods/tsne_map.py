@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbviz.core.events import Preview, Progress
 from nbviz.methods.embedding import Embedding
-from nbviz.methods.landmark_map import FEW, FEW_ITERATIONS, MORE, PLACED_BY, TOO_MANY, Pacer
+from nbviz.methods.landmark_map import FEW_ITERATIONS, MORE, PLACED_BY, TOO_MANY, Pacer, few
 from nbviz.methods.neighbour_cache import Prepared
 from nbviz.methods.tsne import (
     EARLY_ITERATIONS,
@@ -43,7 +43,7 @@ def tsne_steps(
     shown, start, hidden = begun, begin, 0
     options: Any = {"seed": seed, "n_iter": n_iter, "n_jobs": n_jobs, "frame_every": frame_every}
     if len(array) > MANY:
-        shown = yield from _by_landmarks(array, begun, prepared, FEW, begin, **options)
+        shown = yield from _by_landmarks(array, begun, prepared, few(len(array)), begin, **options)
         if len(array) > TOO_MANY:
             return (yield from _by_landmarks(array, begun, prepared, MORE, shown.positions, **options))
         # While the map of all is pressed together in its early phase the one of the landmarks stays.

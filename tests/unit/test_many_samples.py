@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from nbviz import zoo
 from nbviz.core.capture import capture
 from nbviz.core.events import Preview, Progress, Result, result_of, run_to_end
-from nbviz.methods import neighbour_cache, tsne_map
+from nbviz.methods import landmark_map, neighbour_cache, tsne_map
 from nbviz.methods.landmark_map import PLACED_BY, landmark_steps
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neighbours import neighbourhood_hit
@@ -25,7 +25,7 @@ def hidden():
 def few(monkeypatch):
     monkeypatch.setattr(tsne_map, "MANY", 1000)
     monkeypatch.setattr(neighbour_cache, "MANY", 1000)
-    monkeypatch.setattr(tsne_map, "FEW", 400)
+    monkeypatch.setattr(tsne_map, "few", lambda n_samples: 400)
     monkeypatch.setattr(tsne_map, "MORE", 800)
 
 
@@ -36,6 +36,11 @@ def run(steps):
 
 def _as_result(steps):
     yield Result((yield from steps))
+
+
+@pytest.mark.parametrize(("n_samples", "landmarks"), [(20_001, 2000), (300_000, 2000), (1_000_000, 1000)])
+def test_landmarks_of_the_first_map(n_samples, landmarks):
+    assert landmark_map.few(n_samples) == landmarks
 
 
 def test_samples_lie_in_the_median_of_the_landmarks_they_are_nearest_to(hidden):
