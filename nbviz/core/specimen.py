@@ -188,7 +188,8 @@ def _lay_in(target: np.ndarray, vectors: np.ndarray, layer: str, start: int, str
 class ArraySpecimen:
     """Activations computed elsewhere, by layer.
 
-    ``predictions`` are (n,) classes, as numbers or words, or (n, classes) outputs.
+    ``predictions`` are (n,) classes, as whole numbers or words, or (n, classes) outputs. (n, 1) whole numbers
+    or words are classes too; (n, 1) floats are the score of the second of two classes.
     """
 
     notes: tuple[str, ...] = ()
@@ -223,6 +224,8 @@ class ArraySpecimen:
         """Predictions as numbers; words are numbered as the labels are, new ones after them."""
         values = predictions.detach().cpu() if hasattr(predictions, "detach") else predictions
         array = np.asarray(values)
+        if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind in "iuOUS":
+            array = array[:, 0]  # a column of a table: classes, no score
         if array.ndim != 1 or array.dtype.kind not in "OUS":
             self.n_classes = None if array.ndim == 1 else max(2, array.shape[-1])
             return Predictions.of(array)

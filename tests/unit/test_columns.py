@@ -57,13 +57,25 @@ def test_numbers_travel_as_float32_and_nan_is_missing():
         (["b", "a", "b"], "classes", ["a", "b"]),
         (pd.Categorical(["lo", "hi", "lo"]), "classes", ["hi", "lo"]),
         (np.array(["2026-01-01", "2025-01-01"], "M8[D]"), "classes", ["2025-01-01", "2026-01-01"]),
-        ([None, "a", 3], "classes", ["3", "None", "a"]),
+        ([None, "a", 3], "classes", ["3", "a"]),
+        ([None, "a", "", float("nan"), "b"], "classes", ["a", "b"]),
+        ([2, None, 5], "classes", ["2", "5"]),
+        ([2.5, None], "numbers", None),
+        ([None, *range(201)], "numbers", None),
+        ([None, None], "classes", []),
     ],
 )
 def test_what_a_metadata_column_becomes(values, kind, names):
     column = column_of(np.asarray(values, object) if None in list(values) else np.asarray(values))
     assert column["kind"] == kind
     assert column.get("names") == names
+
+
+def test_what_has_no_value_is_in_no_class():
+    column = column_of(np.array(["b", None, "a", ""], object))
+    assert (column["names"], codes(column)) == (["a", "b"], [1, MISSING, 0, MISSING])
+    assert codes(column_of(np.array([7, None, 2], object))) == [1, MISSING, 0]
+    assert np.isnan(numbers(column_of(np.array([None, 2.5], object)))[0])
 
 
 def test_all_columns_of_samples_with_the_label_first():

@@ -175,6 +175,19 @@ def test_predictions_from_scores_shares_and_classes():
         Predictions.of(np.zeros((2, 2, 2)))
 
 
+def test_a_column_of_classes_is_no_score():
+    """As scikit-learn and pandas give them: one column, whole numbers or words."""
+    inputs = np.zeros((3, 2))
+    for column, expected in [([[7], [1], [0]], [7, 1, 0]), ([["cat"], ["dog"], ["cat"]], [0, 1, 0])]:
+        samples = Samples(inputs, None if expected[0] == 7 else ["cat", "dog", "dog"])
+        source = ArraySpecimen({"fc": inputs}, samples, np.array(column))
+        assert events(source, "fc", np.arange(3))[0].predictions.classes.tolist() == expected
+        assert source.n_classes is None
+    scores = ArraySpecimen({"fc": inputs}, Samples(inputs), np.array([[2.0], [-3.0], [0.1]]))
+    assert events(scores, "fc", np.arange(3))[0].predictions.classes.tolist() == [1, 0, 1]
+    assert scores.n_classes == 2
+
+
 def test_arrays_computed_elsewhere():
     maps = np.random.default_rng(0).normal(size=(20, 3, 4, 4))
     source = ArraySpecimen({"conv": maps, "fc": torch.tensor(maps[:, 0, 0])}, Samples(maps), [1] * 20)

@@ -16,6 +16,7 @@ from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import Specimen
+from nbviz.methods.label_columns import present
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.recurrent.tokens import spell
 
@@ -57,16 +58,27 @@ def number_column(values: np.ndarray) -> dict[str, Any]:
 
 
 def column_of(values: np.ndarray) -> dict[str, Any]:
-    """A metadata column: numbers if they are many and numeric, else classes."""
+    """A metadata column: numbers if they are many and numeric, else classes. A sample with None, NaN or an
+    empty text has no value."""
     array = np.asarray(values)
-    if array.dtype.kind in "biu" and len(np.unique(array)) <= MOST_CLASSES:
-        return class_column(array.astype(np.int64))
-    if array.dtype.kind in "biuf":
-        return number_column(array)
-    names, codes = np.unique(array.astype(str), return_inverse=True)
+    there = present(array)
+    known = array[there]
+    if known.dtype.kind == "O" and known.size:
+        known = np.array(known.tolist())
+
+    def of_all(part: np.ndarray, fill: float) -> np.ndarray:
+        whole = np.full(len(array), fill, float if np.isnan(fill) else part.dtype)
+        whole[there] = part
+        return whole
+
+    if known.dtype.kind in "biu" and len(np.unique(known)) <= MOST_CLASSES:
+        return class_column(of_all(known.astype(np.int64), 0), missing=~there)
+    if known.dtype.kind in "biuf":
+        return number_column(of_all(known, np.nan))
+    names, codes = np.unique(known.astype(str), return_inverse=True)
     if len(names) > MISSING:
         raise ValueError(f"{len(names)} different texts cannot be told apart by colour; use numbers")
-    return class_column(codes, tuple(str(name) for name in names))
+    return class_column(of_all(codes, 0), tuple(str(name) for name in names), missing=~there)
 
 
 def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
