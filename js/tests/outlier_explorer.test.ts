@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Frame } from "../src/channel";
 import { classPalette, unpack } from "../src/parts/colours";
+import type { Control } from "../src/parts/controls";
+import { listControls } from "../src/views/outlier_explorer/controls";
 import { groundPixels } from "../src/views/outlier_explorer/ground";
 import {
   arraysOf,
@@ -32,7 +34,17 @@ function frame(change: object = {}): Frame {
   return { generation: 1, request: 1, kind: "result", meta, arrays: ARRAYS.map(([, array]) => array) };
 }
 const report = (change: object = {}) => reportOf(frame(change))!;
+type Choice = Extract<Control, { kind: "choice" }>;
 const NONE = new Int32Array(0);
+
+it("offers to list what can be told, and what was asked for", () => {
+  const offered = (measured: ReturnType<typeof report>, show: string) =>
+    listControls(measured, show).flatMap((one) => (one.name === "show" ? (one as Choice).options : []));
+  const values = (...from: Parameters<typeof offered>) => offered(...from).map(({ value }) => value);
+  expect(values(report(), "all").length).toBe(7);
+  expect(values(report({ overlap: null }), "all")).toEqual(["all", "outliers"]);
+  expect(values(report({ overlap: null }), "errors")).toEqual(["all", "outliers", "errors"]);
+});
 
 describe("a report", () => {
   it("is read by the names of its arrays", () => {

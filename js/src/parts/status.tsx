@@ -9,6 +9,10 @@ export interface Fact {
 }
 
 /** A share, in words. */
+/** A number of things: "1 sample", "2,000 samples". */
+export const counted = (n: number, noun: string, many = `${noun}s`) =>
+  `${n.toLocaleString("en")} ${n === 1 ? noun : many}`;
+
 export const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 export interface Status {

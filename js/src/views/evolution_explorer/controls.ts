@@ -1,7 +1,7 @@
 // The controls of the evolution explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
 import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 
 export interface EvolutionMeta {
   names: string[];
@@ -120,7 +120,7 @@ export function percentDomain(values: number[]): [number, number] {
 export function factsOf(meta: EvolutionMeta | null, at: number): Fact[] {
   if (!meta) return [];
   const facts: Fact[] = [
-    { text: `${meta.samples.toLocaleString("en")} samples, ${meta.names.length} frames` },
+    { text: `${counted(meta.samples, "sample")}, ${counted(meta.names.length, "frame")}` },
   ];
   const hit = meta.hit?.[at];
   if (hit !== null && hit !== undefined)

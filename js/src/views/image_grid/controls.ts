@@ -8,7 +8,7 @@ import {
   samplesNumber,
   showAllButton,
 } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 
 export interface GridMeta {
   layer: string;
@@ -104,8 +104,8 @@ export function factsOf(meta: GridMeta, shown: number): Fact[] {
   const [height, width] = meta.shape;
   const facts: Fact[] = [
     {
-      text: `${meta.layer}: ${shown.toLocaleString("en")} pictures on ${height} × ${width} cells`,
-      tip: `By activation vectors of ${meta.features.toLocaleString("en")} values; rows × columns`,
+      text: `${meta.layer}: ${counted(shown, "picture")} on ${height} × ${width} cells`,
+      tip: `By activation vectors of ${counted(meta.features, "value")}; rows × columns`,
     },
     {
       text: meta.exact

@@ -13,7 +13,7 @@ import {
   seedNumber,
   showAllButton,
 } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 
 export interface LayerInfo extends Layer {
   parameters: number;
@@ -103,7 +103,7 @@ export function controlsOf(
 export function factsOf(meta: MapMeta, shown: number): Fact[] {
   const facts: Fact[] = [
     {
-      text: `${meta.layer}${meta.epoch === null ? "" : ` after epoch ${meta.epoch}`}: ${meta.features.toLocaleString("en")} values × ${shown.toLocaleString("en")} samples`,
+      text: `${meta.layer}${meta.epoch === null ? "" : ` after epoch ${meta.epoch}`}: ${counted(meta.features, "value")} × ${counted(shown, "sample")}`,
       tip: "Length of the activation vector of one sample, and number of samples",
     },
   ];

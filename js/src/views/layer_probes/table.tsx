@@ -1,6 +1,7 @@
 // The table of layers and columns as a heat map: a real table, walked through with the arrow keys.
 import { toCss } from "../../parts/colours";
 import { ColourBar } from "../../parts/legend";
+import { counted } from "../../parts/status";
 import { type Colouring, colouringOf, paintOf } from "./colouring";
 import { type ColumnMeta, type Measure, shownCell, type Table, withoutLayer } from "./meta";
 import { scaleWords, sentenceOf, TIPS, written } from "./words";
@@ -49,7 +50,8 @@ const WITHOUT: Record<Measure, [string, string] | null> = {
   selectivity: null,
 };
 
-const kindOf = ({ numeric, classes }: ColumnMeta) => (numeric ? "numbers, R²" : `${classes} classes`);
+const kindOf = ({ numeric, classes }: ColumnMeta) =>
+  numeric ? "numbers, R²" : counted(classes, "class", "classes");
 
 export function ProbeGrid(props: ProbeGridProps) {
   const { table, before, measure, isShared, dark, column, layer, focus, onFocus, onPoint, onChoose } = props;
@@ -108,7 +110,7 @@ export function ProbeGrid(props: ProbeGridProps) {
               <th
                 key={one.name}
                 scope="col"
-                title={`${one.name}: ${kindOf(one)}, ${one.samples.toLocaleString("en")} samples. Click: show its curves.`}
+                title={`${one.name}: ${kindOf(one)}, ${counted(one.samples, "sample")}. Click: show its curves.`}
                 {...cell(-1, j, one.name === column)}
               >
                 <span>{one.name}</span>

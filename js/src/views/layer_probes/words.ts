@@ -1,7 +1,7 @@
 // The controls of the layer probes, the facts under them, and every number in words.
 import { type Control, options, present } from "../../parts/controls";
 import { featureMapsChoice, samplesNumber, seedNumber } from "../../parts/projection_controls";
-import type { Fact } from "../../parts/status";
+import { counted, type Fact } from "../../parts/status";
 import { type Cell, type ColumnMeta, cellOf, type Measure, type Specimen, type Table } from "./meta";
 
 export const HIT =
@@ -169,7 +169,7 @@ export function linesOf(table: Table, i: number, j: number): Line[] {
       tip: "Samples that have a label of this column",
       value: column.samples.toLocaleString("en"),
       more: [
-        column.numeric ? "numbers" : `${column.classes} classes`,
+        column.numeric ? "numbers" : counted(column.classes, "class", "classes"),
         `${table.folds} folds`,
         column.grouped ? `${table.groups} kept whole` : "",
         table.layerNotes[i],
@@ -192,7 +192,7 @@ export function sentenceOf(table: Table, i: number, j: number): string {
 export function factsOf(table: Table): Fact[] {
   const most = Math.max(...table.columns.map(({ samples }) => samples));
   const facts: Fact[] = [
-    { text: `${most.toLocaleString("en")} samples` },
+    { text: counted(most, "sample") },
     { text: `k = ${table.k}`, tip: "Neighbours in the neighbourhood hit" },
     { text: `${table.folds} folds`, tip: "Parts of the cross-validation of the probes" },
   ];

@@ -6,7 +6,7 @@ import {
   projectionChoice,
   samplesNumber,
 } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 import type { PlacementMeta, PlacementSpecimen } from "./meta";
 
 // biome-ignore lint/suspicious/noExplicitAny: traits are of any type
@@ -109,8 +109,8 @@ export function factsOf(
 ): Fact[] {
   const facts: Fact[] = hint ? [{ text: hint }] : [];
   if (!meta) return facts;
-  facts.push({ text: `${samples.toLocaleString("en")} samples` });
-  facts.push({ text: `${meta.features.toLocaleString("en")} values each` });
+  facts.push({ text: counted(samples, "sample") });
+  facts.push({ text: `${counted(meta.features, "value")} each` });
   if (meta.hit !== null)
     facts.push({
       text: `neighbourhood hit ${percent(meta.hit)}`,

@@ -13,7 +13,7 @@ import {
   seedNumber,
   showAllButton,
 } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 
 export interface SideMeta {
   title: string;
@@ -180,7 +180,7 @@ export function factsOf(meta: ComparisonMeta, shown: number): Fact[] {
     "Left → right: share of the samples shown whose most probable class is the label",
   );
   facts.push({
-    text: `${shown.toLocaleString("en")} samples, ${left.features.toLocaleString("en")} and ${right.features.toLocaleString("en")} values each`,
+    text: `${counted(shown, "sample")}, ${left.features.toLocaleString("en")} and ${counted(right.features, "value")} each`,
     tip: "Number of samples, and lengths of their activation vectors left and right",
   });
   const notes = [

@@ -1,7 +1,7 @@
 // The controls of the neuron explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
 import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
+import { counted, type Fact, percent } from "../../parts/status";
 
 export interface NeuronMeta {
   layer: string;
@@ -106,10 +106,10 @@ export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
   if (!meta) return [];
   const facts: Fact[] = [
     {
-      text: `${meta.unitCount - meta.dead} units, ${meta.dead} dead`,
+      text: `${counted(meta.unitCount - meta.dead, "unit")}, ${meta.dead} dead`,
       tip: "Dead units have the same value for every sample; they correlate with nothing and are left out",
     },
-    { text: `${samples.toLocaleString("en")} samples` },
+    { text: counted(samples, "sample") },
   ];
   if (meta.stress !== null)
     facts.push({

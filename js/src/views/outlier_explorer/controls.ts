@@ -11,8 +11,8 @@ import {
   samplesSlider,
   showAllButton,
 } from "../../parts/projection_controls";
-import { type Fact, percent } from "../../parts/status";
-import { type OutlierMeta, type Report, SHOWS } from "./report";
+import { counted, type Fact, percent } from "../../parts/status";
+import { canTell, type OutlierMeta, type Report, SHOWS } from "./report";
 
 export interface OutlierSpecimen {
   n: number;
@@ -92,7 +92,8 @@ const SORTS: Record<string, string> = {
 };
 
 /** The controls over the list: only what was measured is offered. */
-export function listControls(report: Report): Control[] {
+export function listControls(report: Report, show: string): Control[] {
+  const known = SHOWS.filter((one) => canTell(report, one.value) || one.value === show);
   return [
     {
       kind: "choice",
@@ -106,10 +107,7 @@ export function listControls(report: Report): Control[] {
       name: "show",
       label: "Show",
       tip: "Which samples are listed",
-      options: SHOWS.filter(({ needsErrors }) => !needsErrors || report.overlap).map(({ value, label }) => ({
-        value,
-        label,
-      })),
+      options: known.map(({ value, label }) => ({ value, label })),
     },
   ];
 }
@@ -121,7 +119,7 @@ export function factsOf(meta: OutlierMeta, shown: number, of: string): Fact[] {
       : `t-SNE, iteration ${meta.iteration}`;
   const facts: Fact[] = [
     {
-      text: `${meta.layer}: ${meta.features.toLocaleString("en")} values × ${shown.toLocaleString("en")} samples`,
+      text: `${meta.layer}: ${counted(meta.features, "value")} × ${counted(shown, "sample")}`,
       tip: "Length of the activation vector of one sample, and number of samples",
     },
     {

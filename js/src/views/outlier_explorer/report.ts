@@ -131,11 +131,16 @@ export function sortKey(report: Report, wanted: string): SortKey {
   return report.keys.includes(wanted as SortKey) ? (wanted as SortKey) : "hit";
 }
 
+/** Whether it is known which samples belong to it. */
+export function canTell(report: Report, show: string): boolean {
+  return !showOf(show).needsErrors || report.overlap !== null;
+}
+
 /** Points of the list, worst first; only those of `among` (row numbers), unless it is empty. */
 export function listed(report: Report, sortBy: string, show: string, among: Int32Array): Int32Array {
   const order = report.orders[sortKey(report, sortBy)] ?? new Int32Array(0);
-  const { holds, needsErrors } = showOf(show);
-  if (needsErrors && !report.overlap) return new Int32Array(0);
+  const { holds } = showOf(show);
+  if (!canTell(report, show)) return new Int32Array(0);
   const chosen = among.length ? new Set(among) : null;
   return order.filter((point) => holds(report.flags[point]) && (!chosen || chosen.has(report.rows[point])));
 }

@@ -4,7 +4,7 @@ import { LongList } from "../../parts/long_list";
 import type { Pictures } from "../../parts/pictures";
 import { useWidth } from "../../parts/width";
 import { listControls } from "./controls";
-import type { Report } from "./report";
+import { canTell, type Report } from "./report";
 import { type Columns, ListHead, type RowProps, SampleRow, widths } from "./row";
 import { type Sample, sentence } from "./sample";
 import { OverlapTable } from "./table";
@@ -43,7 +43,7 @@ export interface SideProps {
 
 export function Side(props: SideProps) {
   const { report, list, sortBy, show, selected, sampleOf } = props;
-  const controls: Control[] = listControls(report);
+  const controls: Control[] = listControls(report, show);
   const values: Record<string, string> = { sort_by: sortBy, show };
   const columns: Columns = {
     pictures: props.pictures.exist(),
@@ -109,7 +109,11 @@ export function Side(props: SideProps) {
         />
       ) : (
         <p class="nbviz-outliers-none">
-          {selected > 0 ? "None of the selected samples is one of these." : "There are none."}
+          {canTell(report, show)
+            ? selected > 0
+              ? "None of the selected samples is one of these."
+              : "There are none."
+            : "Which samples are errors is not known: there are no predictions that compare with the labels."}
         </p>
       )}
     </div>
