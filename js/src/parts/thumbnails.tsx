@@ -33,7 +33,7 @@ export function spriteUrl(png: DataView | Uint8Array, signal: AbortSignal): stri
   return url;
 }
 
-/** The thumbnails as nbviz/views/parts/points.py packs them; null where there are none. */
+/** The thumbnails as nbviz/views/parts/pictures.py packs them; null where there are none. */
 // biome-ignore lint/suspicious/noExplicitAny: as it travels
 export function readSprite(packed: any, count: number, signal: AbortSignal): Sprite | null {
   if (!packed?.png) return null;

@@ -1,6 +1,6 @@
 """Samples as pictures on their way to the browser: small ones of all at once, sharper ones where asked for.
 
-The other half is js/src/parts/pictures.ts.
+The other half is js/src/parts/pictures.tsx.
 """
 
 from __future__ import annotations
