@@ -37,7 +37,8 @@ from nbviz.views.evolution_explorer_frames import (
 from nbviz.views.evolution_explorer_maps import MapsAtHand
 from nbviz.views.parts.columns import RESERVED, class_codes, columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
+from nbviz.views.parts.pictured_view import PicturedView
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.sample_map import (
     arrays_by_layer,
     known_rows,
@@ -51,7 +52,7 @@ POINTS_PER_STEP = 8
 """Points of a bundled trail from one frame to the next."""
 
 
-class EvolutionExplorer(SizedView):
+class EvolutionExplorer(PicturedView, SizedView):
     """Maps of the same samples over epochs or layers, one after another, with the paths of the samples.
 
     Parameters
@@ -130,12 +131,6 @@ class EvolutionExplorer(SizedView):
 
     selection = Indices().tag(sync=True)
     """Row numbers of the selected samples: only their trails are drawn."""
-
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     answers_sent = t.Dict().tag(sync=True, echo_update=False)
     """What the network of each frame says of the samples shown. Not to be set."""
@@ -331,9 +326,7 @@ class EvolutionExplorer(SizedView):
         if samples is None:
             raise RuntimeError("the view is closed")
         frames: FrameActivations = yield from result_of(self._frames(params, samples))
-        if self._sprite_is_due:
-            self._sprite_is_due = False
-            self.publish(thumbnails=packed_sprite(samples))
+        self.send_sprite()
         labels = class_labels(samples)
         shown = None if labels is None else labels[frames.rows]
         maps = None
@@ -372,9 +365,8 @@ class EvolutionExplorer(SizedView):
             self.publish(answers_sent=packed_answers(value.frames, class_labels(self._samples)))
         return encode_evolution(value)
 
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Pictures of a few samples are wanted, larger than the thumbnails."""
-        answer_pictures(self, content, self._samples)
+    def all_samples(self) -> Samples | None:
+        return self._samples
 
     # What a script reads. Each waits for the request that was asked for last.
 

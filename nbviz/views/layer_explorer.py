@@ -243,7 +243,7 @@ class LayerExplorer(SampleMapView):
             else:
                 yield event
             if isinstance(event, Preview):
-                self.send_sprite(specimen.samples)
+                self.send_sprite()
 
     def encode(self, value: LayerMap) -> Frame:
         if self._specimen is not None and value.predictions is not self._predictions_shown:

@@ -15,6 +15,7 @@ from PIL import Image
 from nbviz.core.errors import UnknownName
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
+from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen
 from nbviz.methods.live_placement import Answer, Landing, PlacementMap, answer, land
 from nbviz.methods.sheet import Sheet
@@ -22,14 +23,15 @@ from nbviz.views.live_placement_frame import PlacementPicture, class_name, encod
 from nbviz.views.live_placement_map import MapKeeper
 from nbviz.views.parts.columns import columns_of, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
+from nbviz.views.parts.pictured_view import PicturedView
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.pixels import Pixels
 from nbviz.views.parts.sample_map import samples_of
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Number
 
 
-class LivePlacement(SizedView):
+class LivePlacement(PicturedView, SizedView):
     """A layer's map of the samples, and a sheet to draw on: what is drawn lands in the map while one draws.
 
     The map is made once (t-SNE, watched as it comes to rest); then every stroke is run through the network
@@ -117,12 +119,6 @@ class LivePlacement(SizedView):
     ink = t.Unicode("").tag(sync=True)
     """Colour of the brush on a sheet of three channels, ``"#rrggbb"``; empty for white or black, which stands
     out more."""
-
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     def __init__(
         self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
@@ -247,9 +243,8 @@ class LivePlacement(SizedView):
                 ready, number = event.value
             else:
                 yield event
-            if self._sprite_is_due and isinstance(event, Preview | Result):
-                self._sprite_is_due = False
-                self.publish(thumbnails=packed_sprite(specimen.samples))
+            if isinstance(event, Preview | Result):
+                self.send_sprite()
         landing = None if said is None else land(ready, said, k=params.k)
         kept = self._landed_before(specimen, ready, number, params)
         yield Result(picture.on(ready.chart, number=number, landing=landing, kept=kept))
@@ -285,6 +280,9 @@ class LivePlacement(SizedView):
     def encode(self, value: PlacementPicture) -> Frame:
         return encode_picture(value)
 
+    def all_samples(self) -> Samples | None:
+        return None if self._recorded is None else self._recorded.samples
+
     # From the browser, and from a script
 
     def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
@@ -294,7 +292,7 @@ class LivePlacement(SizedView):
             self._keep(self._latest)
         if content.get("type") == "undo":
             self._take_back()
-        answer_pictures(self, content, None if self._recorded is None else self._recorded.samples)
+        super().receive(content, buffers)
         if content.get("type") == "upload" and self._sheet is not None:
             size = (int(content["width"]), int(content["height"]))
             self.drawing = Image.frombytes("RGB", size, bytes(buffers[0]))

@@ -18,6 +18,7 @@ from nbviz.core.errors import UnknownName, unknown_name
 from nbviz.core.events import Preview, Result, Steps
 from nbviz.core.network import Network
 from nbviz.core.recording import class_labels, spread
+from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen
 from nbviz.methods.map_comparison import ComparedMaps, MapMemory, compared_maps_steps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
@@ -38,7 +39,7 @@ from nbviz.views.map_comparison_sides import (
 )
 from nbviz.views.parts.columns import columns_of, known_column, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.pictures import answer_pictures, picture_side
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.sample_map import (
     SampleMapView,
     arrays_by_layer,
@@ -284,7 +285,7 @@ class MapComparison(SampleMapView):
             elif isinstance(event, Preview):
                 look, maps = event.value
                 yield Preview(ComparisonPicture(look, maps, titles))
-                self.send_sprite(samples)
+                self.send_sprite()
             else:
                 yield event
         left, right = pair
@@ -313,7 +314,7 @@ class MapComparison(SampleMapView):
                     yield event
                     continue
                 yield type(event)(ComparisonPicture(rows, event.value, titles, predictions, accuracy, notes))
-                self.send_sprite(samples)
+                self.send_sprite()
 
     def encode(self, value: ComparisonPicture) -> Frame:
         shown, sides = self._predictions_shown, self._sides
@@ -324,10 +325,8 @@ class MapComparison(SampleMapView):
             self.publish(predictions_sent=predictions_of(sides, value))
         return comparison_frame(value)
 
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Pictures of a few samples are wanted, larger than the thumbnails."""
-        if self._sides is not None:
-            answer_pictures(self, content, self._sides[0].now.samples)
+    def all_samples(self) -> Samples | None:
+        return None if self._sides is None else self._sides[0].now.samples
 
     # What a script reads. Each waits for the request that was asked for last.
 

@@ -17,6 +17,7 @@ from nbviz.core.kept import Kept
 from nbviz.core.layers import Layer
 from nbviz.core.network import Network
 from nbviz.core.recording import Recording, class_labels, spread, why_no_classes
+from nbviz.core.samples import Samples
 from nbviz.core.specimen import ArraySpecimen, ModelSpecimen, Specimen
 from nbviz.methods.neighbour_cache import NeighbourCache
 from nbviz.methods.neuron_projection import NeuronProjection, neuron_projection_steps
@@ -28,11 +29,11 @@ from nbviz.methods.unit_activity import (
     sample_activity,
     unit_activity,
 )
-from nbviz.views.base import View
 from nbviz.views.neuron_explorer_frame import NeuronPicture, encode_neurons
 from nbviz.views.parts.columns import columns_of, known_column, names_of_classes, row_names
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.pictures import answer_pictures, packed_sprite, picture_side
+from nbviz.views.parts.pictured_view import PicturedView
+from nbviz.views.parts.pictures import picture_side
 from nbviz.views.parts.resumable import Resumable
 from nbviz.views.parts.sample_map import (
     arrays_by_layer,
@@ -44,7 +45,7 @@ from nbviz.views.parts.sized_view import usual_k, usual_perplexity
 from nbviz.views.parts.traits import Indices
 
 
-class NeuronExplorer(View):
+class NeuronExplorer(PicturedView):
     """Two linked maps of a layer: its samples, and its units laid out by how alike they respond.
 
     Select samples, and the units are coloured by how much they stand out on them. Select units, and the
@@ -100,12 +101,6 @@ class NeuronExplorer(View):
 
     units = Indices().tag(sync=True, parameter=True)
     """Numbers of the selected units."""
-
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """All samples in one small PNG. Not to be set."""
 
     def __init__(
         self, model: Any, X: Any = None, y: Any = None, *, max_samples: int | None = None, **traits: Any
@@ -224,9 +219,7 @@ class NeuronExplorer(View):
         array = recording.activations
         labels = class_labels(samples)
         shown = None if labels is None else labels[rows]
-        if self._sprite_is_due:
-            self._sprite_is_due = False
-            self.publish(thumbnails=packed_sprite(samples))
+        self.send_sprite()
         what = (params.layer, reduce, rows.tobytes(), params.version)
         perplexity = usual_perplexity(len(rows))
         options = {"n_iter": params.iterations, "seed": params.seed, "perplexity": perplexity}
@@ -304,9 +297,8 @@ class NeuronExplorer(View):
     def encode(self, value: NeuronPicture) -> Frame:
         return encode_neurons(value)
 
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Pictures of a few samples are wanted, larger than the thumbnails."""
-        answer_pictures(self, content, None if self._specimen is None else self._specimen.samples)
+    def all_samples(self) -> Samples | None:
+        return None if self._specimen is None else self._specimen.samples
 
     # What a script reads. Each waits for the request that was asked for last.
 

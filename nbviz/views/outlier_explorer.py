@@ -255,7 +255,7 @@ class OutlierExplorer(SampleMapView):
         ):
             yield event
             if isinstance(event, Preview):
-                self.send_sprite(specimen.samples)
+                self.send_sprite()
 
     def encode(self, value: OutlierMap) -> Frame:
         known = value.map.predictions

@@ -16,16 +16,15 @@ from nbviz.core.errors import ModelError, UnknownName
 from nbviz.core.layers import Layer
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen
-from nbviz.views.parts.pictures import answer_pictures, packed_sprite
+from nbviz.views.parts.pictured_view import PicturedView
 from nbviz.views.parts.sized_view import SizedView
 from nbviz.views.parts.traits import Indices
 
 
-class SampleMapView(SizedView):
+class SampleMapView(PicturedView, SizedView):
     """A view of the samples on a map of one layer.
 
-    A subclass sets ``_specimen`` before ``SizedView.__init__``, and ``_sprite_is_due`` if it sends all
-    thumbnails at once. ``specimen``, which the browser gets, holds at least ``"n"``, the number of samples.
+    A subclass sets ``_specimen`` before ``SizedView.__init__``.
     """
 
     layer = t.Unicode("").tag(sync=True, parameter=True)
@@ -47,14 +46,7 @@ class SampleMapView(SizedView):
     selection = Indices().tag(sync=True)
     """Row numbers of the selected samples."""
 
-    specimen = t.Dict().tag(sync=True, echo_update=False)
-    """What is sent once: layers, columns, names. Not to be set."""
-
-    thumbnails = t.Dict().tag(sync=True, echo_update=False)
-    """The samples as thumbnails in one PNG. Not to be set."""
-
     _specimen: Specimen | None = None  # None once the view is closed
-    _sprite_is_due = False
 
     # traitlets rolls back a message from the browser for a TraitError only.
 
@@ -74,15 +66,8 @@ class SampleMapView(SizedView):
     def _check_selection(self, proposal: Any) -> np.ndarray:
         return known_rows(proposal.value, self.specimen.get("n"))
 
-    def send_sprite(self, samples: Samples) -> None:
-        """Send all thumbnails, once. They follow the first picture; it does not wait for them."""
-        if self._sprite_is_due:
-            self._sprite_is_due = False
-            self.publish(thumbnails=packed_sprite(samples))
-
-    def receive(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """Pictures of a few samples are wanted, larger than the thumbnails."""
-        answer_pictures(self, content, None if self._specimen is None else self._specimen.samples)
+    def all_samples(self) -> Samples | None:
+        return None if self._specimen is None else self._specimen.samples
 
     def shown_network(self) -> Any:
         return self._specimen.network if isinstance(self._specimen, ModelSpecimen) else None
