@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { domainsOf } from "../src/parts/columns";
 import evolution from "../src/views/evolution_explorer";
 import { percentDomain } from "../src/views/evolution_explorer/controls";
 import { namesThatFit } from "../src/views/evolution_explorer/player";
@@ -20,6 +21,13 @@ const LAYERS = [
   "fc1",
   "fc2",
 ];
+
+test("numbers of all frames are on one scale", () => {
+  const numbers = (...values: number[]) => ({ kind: "numbers" as const, values: Float32Array.from(values) });
+  const tables = [{ confidence: numbers(0.125, 0.25) }, { confidence: numbers(0.5, Number.NaN, 1) }];
+  expect(domainsOf(tables)).toEqual({ confidence: [0.125, 1] });
+  expect(domainsOf([{ label: { kind: "classes", names: [], codes: new Uint16Array(0) } }])).toEqual({});
+});
 
 test("all names stand under a wide slider", () => {
   expect(namesThatFit(LAYERS, 3, 900)).toEqual([...LAYERS.keys()]);

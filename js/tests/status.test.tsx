@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { counted, type Status, StatusBar } from "../src/parts/status";
+import { counted, countedOf, type Status, StatusBar } from "../src/parts/status";
 
 const REST: Status = {
   status: "done",
@@ -73,5 +73,9 @@ describe("the status bar", () => {
 
 it("counts one thing and many", () => {
   expect([0, 1, 2000].map((n) => counted(n, "sample"))).toEqual(["0 samples", "1 sample", "2,000 samples"]);
+  expect([countedOf(2000, 3000, "sample"), countedOf(2, 2, "sample")]).toEqual([
+    "2,000 of 3,000 samples",
+    "2 samples",
+  ]);
   expect(counted(1, "class", "classes") + counted(3, "class", "classes")).toBe("1 class3 classes");
 });

@@ -77,24 +77,44 @@ def sprite_of(inputs: Any, tile: int | None, max_bytes: int) -> Sprite | None:
     """All ``inputs`` as one PNG; smaller thumbnails where it would exceed ``max_bytes``, else None."""
     if tile is not None and tile < 1:
         raise ValueError(f"a thumbnail has at least 1 pixel, got tile={tile}")
-    first = picture_of(inputs[0]) if len(inputs) else None
-    if first is None:
+    size, are_alike = tile_size(inputs)
+    if not any(size):
         return None
     if tile is not None:
-        sprite = _draw(inputs, first.size, tile)
+        sprite = _draw(inputs, size, tile, are_alike)
         return sprite if len(sprite.png) <= max_bytes else None
-    own = max(first.size)
+    own = max(size)
     # At best one byte in twenty of the pixels is left by the PNG: do not try what cannot fit.
     side = min(own, _LARGEST_TILE, int(math.sqrt(20 * max_bytes / len(inputs))))
     while side >= min(_SMALLEST_TILE, own):
-        sprite = _draw(inputs, first.size, side)
+        sprite = _draw(inputs, size, side, are_alike)
         if len(sprite.png) <= max_bytes:
             return sprite
         side = min(side - 1, int(side * math.sqrt(max_bytes / len(sprite.png)) * 0.97))
     return None
 
 
-def _draw(inputs: Any, size: tuple[int, int], side: int) -> Sprite:
+def tile_size(inputs: Any) -> tuple[tuple[int, int], bool]:
+    """Width and height of a tile that takes every picture as it is, a square where they differ in shape, and
+    whether they do not; (0, 0) if the first one is no picture."""
+    first = picture_of(inputs[0]) if len(inputs) else None
+    if first is None:
+        return (0, 0), True
+    if hasattr(inputs, "shape") or len({_shape(sample)[:2] for sample in inputs}) == 1:
+        return first.size, True
+    side = max(max(_shape(sample)[:2], default=0) for sample in inputs)
+    return (side, side), False
+
+
+def _shape(sample: Any) -> tuple[int, ...]:
+    """Height and width first, without looking at the pixels."""
+    if isinstance(sample, Image.Image):
+        return sample.size[::-1]
+    shape = tuple(np.shape(sample))
+    return shape[1:] if len(shape) == 3 and shape[0] in (1, 3, 4) and shape[-1] not in (1, 3, 4) else shape
+
+
+def _draw(inputs: Any, size: tuple[int, int], side: int, are_alike: bool) -> Sprite:
     scale = min(1.0, side / max(size))
     width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
     columns = math.ceil(math.sqrt(len(inputs) * height / width))
@@ -106,14 +126,16 @@ def _draw(inputs: Any, size: tuple[int, int], side: int) -> Sprite:
         return Sprite(
             _png(Image.fromarray(tiled.reshape(rows * height, columns * width))), columns, width, height
         )
-    canvas = Image.new("L", (columns * width, rows * height))
+    # What a picture of another shape leaves of its tile is see-through.
+    canvas = Image.new("L" if are_alike else "LA", (columns * width, rows * height))
     for i, sample in enumerate(inputs):  # one full-size picture in memory at a time
         small = _fitted(picture_of(sample), width, height)
         if small is not None:
-            if small.mode == "RGB" and canvas.mode == "L":
-                canvas = canvas.convert("RGB")
+            if small.mode == "RGB" and canvas.mode in ("L", "LA"):
+                canvas = canvas.convert("RGB" if are_alike else "RGBA")
             x, y = i % columns * width, i // columns * height
-            canvas.paste(small, (x + (width - small.width) // 2, y + (height - small.height) // 2))
+            corner = (x + (width - small.width) // 2, y + (height - small.height) // 2)
+            canvas.paste(small.convert(canvas.mode), corner)
     return Sprite(_png(canvas), columns, width, height)
 
 

@@ -18,6 +18,7 @@ from nbviz.core.recording import Predictions, Recording, class_labels, spread, w
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import ModelSpecimen, Specimen, samples_token
 from nbviz.core.version import fingerprint, structure
+from nbviz.methods.answer_classes import answer_classes
 from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
 
 
@@ -31,13 +32,13 @@ class FrameAnswers(Brief):
         Of the samples shown.
     truth : ndarray of int64, shape (n_samples,), or None
         Their labels, numbered as the network's outputs are; None where they cannot be compared.
-    class_names : tuple of str
-        Of the outputs; empty if they have none.
+    classes : dict of int to str
+        What the outputs are called, by number.
     """
 
     predictions: Predictions
     truth: NDArray[np.int64] | None
-    class_names: tuple[str, ...]
+    classes: dict[int, str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,7 +123,6 @@ def checkpoint_activations_steps(
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(samples), n_samples or len(samples))
     truth, why_not = match_outputs(specimen)
-    class_names = specimen.class_names or samples.class_names
     arrays, answers = [], []
     for done, epoch in enumerate(epochs):
         yield Progress(done, len(epochs), "checkpoints")
@@ -152,7 +152,8 @@ def checkpoint_activations_steps(
         arrays.append(array)
         if len(classes):
             shown = None if truth is None else truth[rows]
-            answers.append(FrameAnswers(Predictions(classes, confidence), shown, class_names))
+            said = Predictions(classes, confidence)
+            answers.append(FrameAnswers(said, shown, answer_classes(specimen, truth, said)))
     accuracy = None
     if truth is not None and len(answers) == len(epochs):
         accuracy = np.array([(one.predictions.classes == one.truth).mean() for one in answers])
@@ -242,9 +243,11 @@ def frames_of_steps(
                     shown = None if accuracies[-1] is None else shown
                 elif predictions is not None or isinstance(specimen, ModelSpecimen):
                     reasons.append(why_not)
-                names = specimen.class_names or samples.class_names
-                said = None if predictions is None else FrameAnswers(predictions, shown, names)
-                answers.append(said)
+                if predictions is None:
+                    answers.append(None)
+                else:
+                    classes = answer_classes(specimen, None if shown is None else truth, predictions)
+                    answers.append(FrameAnswers(predictions, shown, classes))
     accuracy: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
     if len(accuracies) == len(frames) and None not in accuracies:

@@ -260,6 +260,7 @@ class EvolutionExplorer(PicturedView, SizedView):
         pictures: bool = True,
     ) -> None:
         self._samples: Samples | None = samples
+        self._class_names = class_names
         self._maps = MapsAtHand()
         self._sprite_is_due = pictures
         self._told: FrameActivations | None = None  # whose answers the browser has
@@ -362,7 +363,7 @@ class EvolutionExplorer(PicturedView, SizedView):
     def encode(self, value: EvolutionPicture) -> Frame:
         if self._samples is not None and not same_answers(value.frames, self._told):
             self._told = value.frames
-            self.publish(answers_sent=packed_answers(value.frames, class_labels(self._samples)))
+            self.publish(answers_sent=packed_answers(value.frames, self._samples, self._class_names))
         return encode_evolution(value)
 
     def all_samples(self) -> Samples | None:
@@ -402,7 +403,7 @@ class EvolutionExplorer(PicturedView, SizedView):
         return self.latest().trails
 
     def shown_network(self) -> Network | None:
-        return self._network
+        return self._network if self.over == "layers" else None  # the weights of an epoch stay what they are
 
     def summary(self) -> str:
         """The state in plain words."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from nbviz.core.brief import Brief
+from nbviz.core.samples import Samples
 from nbviz.methods.epoch_activations import FrameActivations, FrameAnswers
 from nbviz.methods.evolution_result import Evolution
-from nbviz.views.parts.columns import prediction_columns
+from nbviz.views.parts.columns import names_in_order, prediction_columns
 from nbviz.views.parts.frames import Frame
 
 
@@ -77,30 +78,30 @@ def encode_evolution(value: EvolutionPicture) -> Frame:
     return Frame(meta, arrays)
 
 
-def packed_answers(frames: FrameActivations, labels: np.ndarray | None) -> dict[str, Any]:
+def packed_answers(
+    frames: FrameActivations, samples: Samples, class_names: tuple[str, ...]
+) -> dict[str, Any]:
     """What the network of each frame says of the samples shown, as columns; empty where a frame says nothing.
 
     Parameters
     ----------
     frames : FrameActivations
-    labels : (n,) int array or None
-        Classes of all samples.
+    samples : Samples
+        All of them.
+    class_names : tuple of str
+        The network's.
     """
+    answers = [said for said in frames.answers if said is not None]
+    if len(answers) < len(frames.names):
+        return {}
     n = len(frames.rows)
+    names = names_in_order(samples, class_names, [(said.classes, said.truth) for said in answers])
     columns = [
         prediction_columns(
-            said.predictions,
-            np.arange(n),
-            n,
-            names=said.class_names,
-            truth=said.truth,
-            labels=None if labels is None or said.truth is None else np.unique(labels),
+            said.predictions, np.arange(n), n, classes=said.classes, names=names, truth=said.truth
         )
-        for said in frames.answers
-        if said is not None
+        for said in answers
     ]
-    if len(columns) < len(frames.names):
-        return {}
     return {"rows": frames.rows.astype(np.int32).tobytes(), "frames": columns}
 
 

@@ -29,7 +29,7 @@ from nbviz.views.parts.columns import (
     row_names,
 )
 from nbviz.views.parts.frames import Frame
-from nbviz.views.parts.pictures import LARGE_SPRITE, packed_sprite
+from nbviz.views.parts.pictures import LARGE_SPRITE, packed_sprite, picture_side
 from nbviz.views.parts.sample_map import (
     SampleMapView,
     arrays_by_layer,
@@ -177,7 +177,7 @@ class ImageGrid(SampleMapView):
                 "maps": [x.name for x in layers if len(x.shape) > 1 and x.type != "input"],
                 "columns": columns,
                 "names": row_names(samples),
-                "pictures": max(first.size),
+                "pictures": picture_side(samples),
             },
         )
 

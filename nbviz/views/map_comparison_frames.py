@@ -10,11 +10,12 @@ import numpy as np
 from nbviz.core.brief import Brief
 from nbviz.core.recording import Predictions, Recording
 from nbviz.core.specimen import ModelSpecimen, Specimen
-from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs
+from nbviz.methods.answer_classes import answer_classes
+from nbviz.methods.layer_map import NO_COMMON_CLASS, accuracy_of, match_outputs, true_outputs
 from nbviz.methods.map_comparison import ComparedMaps
 from nbviz.methods.neighbour_preservation import NeighbourPreservation
 from nbviz.views.map_comparison_sides import Pair
-from nbviz.views.parts.columns import answer_columns
+from nbviz.views.parts.columns import names_in_order, prediction_columns
 from nbviz.views.parts.frames import Frame
 from nbviz.views.parts.points import quantise
 
@@ -124,12 +125,20 @@ def comparison_frame(picture: ComparisonPicture) -> Frame:
 
 
 def predictions_of(sides: Pair, picture: ComparisonPicture) -> dict[str, Any]:
-    """The column of predictions of each side that predicts classes, for the browser."""
-    sent = {}
+    """The column of predictions of each side that predicts classes, for the browser; both name the classes in
+    one order."""
+    told = {}
     for name, side, predictions in zip(("left", "right"), sides, picture.predictions, strict=True):
         if predictions is not None:
-            sent[name] = answer_columns(side.now, predictions, picture.rows)["prediction"]
-    return sent
+            truth = true_outputs(side.now)
+            told[name] = (predictions, answer_classes(side.now, truth, predictions), truth)
+    samples, class_names = sides[0].now.samples, sides[0].now.class_names
+    names = names_in_order(samples, class_names, [answer[1:] for answer in told.values()])
+    n = len(samples)
+    return {
+        name: prediction_columns(predictions, picture.rows, n, classes=classes, names=names)["prediction"]
+        for name, (predictions, classes, _) in told.items()
+    }
 
 
 def accuracies_of(

@@ -8,13 +8,14 @@ from torch import nn
 from nbviz.core.network import Network
 from nbviz.core.recording import Predictions
 from nbviz.core.samples import Samples
+from nbviz.core.specimen import ModelSpecimen
 from nbviz.views.parts.columns import (
     MISSING,
+    answer_columns,
     class_column,
     column_of,
     columns_of,
     number_column,
-    prediction_columns,
     row_names,
 )
 
@@ -122,19 +123,44 @@ def test_rows_without_a_class_keep_the_names_of_the_others():
     assert np.frombuffer(column["codes"], np.uint16).tolist() == [MISSING, 1, 0]
 
 
-@pytest.mark.parametrize("labels", [[3, 1, 7, 3], [-1, 1, 7, 3]])
-def test_predictions_without_names_are_numbered_as_the_labels_are(labels):
+def answered(specimen, classes):
+    """Names of the column of predictions, and those that are predicted."""
+    rows = np.arange(len(classes))
+    columns = answer_columns(specimen, Predictions.of(np.array(classes)), rows)
+    column = columns["prediction"]
+    return column["names"], [column["names"][code] for code in codes(column)], columns
+
+
+def outputs_of(count, samples, **options):
+    return ModelSpecimen(Network(nn.Linear(3, count), **options), samples)
+
+
+def test_predictions_without_names_are_numbered_as_the_labels_are():
     """A class has the colour of its label, also in an epoch that predicts two classes only."""
-    truth = np.array(labels)
-    predictions = Predictions.of(np.array([9, 3, 3]))
-    columns = prediction_columns(predictions, np.array([0, 1, 3]), 4, truth=truth)
-    assert columns["prediction"]["names"] == ["1", "3", "7", "9"]
-    assert codes(columns["prediction"]) == [3, 1, MISSING, 1]
-    assert codes(columns["correct"]) == [0, 0, 2, 1]
-    part = prediction_columns(predictions, np.arange(3), 3, truth=truth[[0, 1, 3]], labels=np.unique(truth))
-    assert part["prediction"]["names"] == ["1", "3", "7", "9"]
-    assert codes(part["prediction"]) == [3, 1, 1]
-    assert prediction_columns(predictions, np.arange(3), 3)["prediction"]["names"] == ["3", "9"]
+    odd = Samples(np.zeros((4, 3), np.float32), [3, 1, 7, 3])
+    names, shown, columns = answered(outputs_of(9, odd), [8, 3, 3, 1])
+    assert names == ["1", "3", "7", "0", "2", "4", "5", "6", "8"]
+    assert columns_of(odd)["label"]["names"] == names[:3]
+    assert shown == ["8", "3", "3", "1"]
+    assert codes(columns["correct"]) == [0, 0, 0, 0]
+    part = answer_columns(outputs_of(9, odd), Predictions.of(np.array([3, 2])), np.array([0, 2]))
+    assert codes(part["prediction"]) == [1, MISSING, 4, MISSING]
+    assert codes(part["correct"]) == [1, MISSING, 0, MISSING]
+    assert part["correct"]["names"] == ["wrong", "correct"]
+    unlabelled = Samples(np.zeros((2, 3), np.float32))
+    assert answered(outputs_of(4, unlabelled), [3, 3])[0] == ["0", "1", "2", "3"]
+
+
+def test_outputs_are_not_called_by_labels_that_may_mean_another_class():
+    """Words are numbered by the alphabet, outputs as the model was trained."""
+    words = Samples(np.zeros((3, 3), np.float32), ["zero", "one", "two"])
+    names, shown, columns = answered(outputs_of(3, words), [0, 1, 2])
+    assert (names, shown) == (["0", "1", "2"], ["0", "1", "2"])
+    assert "correct" not in columns
+    named = outputs_of(3, words, class_names=["zero", "one", "two"])
+    names, shown, columns = answered(named, [0, 1, 2])
+    assert (names, shown) == (["one", "two", "zero"], ["zero", "one", "two"])  # as the labels are coloured
+    assert codes(columns["correct"]) == [1, 1, 1]
 
 
 class Letters:

@@ -114,15 +114,25 @@ def test_a_sprite_keeps_to_the_bytes_it_may_have():
         Samples(noise).sprite(0)
 
 
-def test_pictures_of_different_sizes_are_not_distorted():
+def test_pictures_of_different_sizes_are_not_distorted_and_have_square_tiles():
     white = [Image.new("L", (40, 20), 255), Image.new("L", (20, 40), 255), Image.new("RGB", (40, 20), "red")]
     sprite = Samples(white).sprite()
-    wide, tall, red = tiles(sprite)[:3]
-    assert (sprite.width, sprite.height) == (40, 20)
-    assert wide.min() == 255
-    assert (tall[..., 0] > 0).sum() == 20 * 10  # 10 × 20, in the middle
-    assert (tall[:, 15:25] == 255).all()
-    assert red[0, 0].tolist() == [255, 0, 0]
+    assert (sprite.width, sprite.height) == (40, 40)
+    sheet = np.asarray(Image.open(io.BytesIO(sprite.png)))
+    wide, tall, red = (sheet[:40, :40], sheet[:40, 40:], sheet[40:, :40])
+    lower, right = np.zeros((40, 40), int), np.zeros((40, 40), int)
+    lower[10:30], right[:, 10:30] = 255, 255
+    for tile, shown, colour in [
+        (wide, lower, [255] * 3),
+        (tall, right, [255] * 3),
+        (red, lower, [255, 0, 0]),
+    ]:
+        np.testing.assert_array_equal(tile[..., 3], shown)  # the rest is see-through
+        assert (tile[shown > 0][:, :3] == colour).all()
+    grey = np.asarray(Image.open(io.BytesIO(Samples(white[:2]).sprite().png)))
+    assert grey.shape[-1] == 2
+    lists = [Image.new("L", (40, 20), 9), Image.new("L", (40, 20), 7)]
+    assert (Samples(lists).sprite().width, Samples(lists).sprite().height) == (40, 20)
 
 
 def test_a_png_that_is_as_square_as_may_be():

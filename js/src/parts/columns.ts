@@ -40,6 +40,19 @@ export function byRow(column: Column, rows: ArrayLike<number>, n: number): Colum
   return { ...column, values };
 }
 
+/** What the numbers of several tables with the same columns span, by column: one scale for all of them. */
+export function domainsOf(tables: Record<string, Column>[]): Record<string, [number, number]> {
+  const domains: Record<string, [number, number]> = {};
+  for (const table of tables)
+    for (const [name, column] of Object.entries(table)) {
+      if (column.kind !== "numbers") continue;
+      const [low, high] = domainOf(column.values);
+      const [lowest, highest] = domains[name] ?? [low, high];
+      domains[name] = [Math.min(low, lowest), Math.max(high, highest)];
+    }
+  return domains;
+}
+
 /** Which of `rows` the network gets wrong, as marks of their points; null where that is not known. */
 export function wrongOf(columns: Record<string, Column>, rows: ArrayLike<number>): Uint8Array | null {
   const right = columns.correct;
@@ -80,8 +93,13 @@ export interface Coloured {
   domain: [number, number] | null;
 }
 
-/** One colour for each of `rows`. */
-export function colourColumn(column: Column, rows: ArrayLike<number>, dark: boolean): Coloured {
+/** One colour for each of `rows`; numbers on a scale over `domain`, by default that of the column. */
+export function colourColumn(
+  column: Column,
+  rows: ArrayLike<number>,
+  dark: boolean,
+  over?: [number, number],
+): Coloured {
   if (column.kind === "classes") {
     const palette = classPalette(column.names.length, dark);
     const codes = Int32Array.from(rows, (row) => (column.codes[row] === MISSING ? -1 : column.codes[row]));
@@ -89,7 +107,7 @@ export function colourColumn(column: Column, rows: ArrayLike<number>, dark: bool
     return { colours: colourClasses(codes, palette), shapes, palette, domain: null };
   }
   const values = Float32Array.from(rows, (row) => column.values[row]);
-  const domain = domainOf(column.values);
+  const domain = over ?? domainOf(column.values);
   return {
     colours: colourValues(values, VIRIDIS, domain, missingColour(dark)),
     shapes: null,

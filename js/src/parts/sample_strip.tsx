@@ -19,7 +19,9 @@ export interface SampleStripProps {
 }
 
 export function SampleStrip(props: SampleStripProps) {
-  const { selection, columns, name, pictures, describe, onPick } = props;
+  const { selection, columns, pictures, describe, onPick } = props;
+  // Whether an answer is correct is seen beside the label: a wrong one is bold.
+  const name = props.name === "correct" && columns.label ? "label" : props.name;
   const column = columns[name];
   const classes = column?.kind === "classes" ? column : null;
   const palette = classes ? colourColumn(classes, [], props.dark).palette : null;
@@ -31,6 +33,7 @@ export function SampleStrip(props: SampleStripProps) {
   const items = Array.from(selection.slice(0, MOST), (row) => ({
     index: row,
     name: describe(row).join(", "),
+    text: describe(row)[0],
     className: valueText(column, row),
     colour: classes ? colourOf(classes.codes[row]) : "",
     prediction: valueText(predicted, row),

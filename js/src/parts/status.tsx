@@ -9,6 +9,10 @@ export interface Fact {
 }
 
 /** A share, in words. */
+/** So many of all: "2,000 of 3,000 pictures", or "3,000 pictures" if that is all. */
+export const countedOf = (shown: number, all: number, noun: string) =>
+  shown < all ? `${shown.toLocaleString("en")} of ${counted(all, noun)}` : counted(shown, noun);
+
 /** A number of things: "1 sample", "2,000 samples". */
 export const counted = (n: number, noun: string, many = `${noun}s`) =>
   `${n.toLocaleString("en")} ${n === 1 ? noun : many}`;

@@ -5,8 +5,10 @@ import { type Pictures, SamplePicture } from "./pictures";
 export interface StripItem {
   /** Row number of the sample. */
   index: number;
-  /** Name of the sample, shown where there is no picture. */
+  /** What is to be said of the sample. */
   name: string;
+  /** Shown where there is no picture; by default that. */
+  text?: string;
   className: string;
   /** CSS colour of the class. */
   colour: string;
@@ -69,34 +71,36 @@ export function Strip({
         {caption && <span class="nbviz-strip-caption">{caption}</span>}
       </div>
       <ul class="nbviz-strip" data-pictures={pictures?.exist() ? "" : undefined}>
-        {items.slice(0, cap).map(({ index, name, className, colour, prediction, wrong, note, current }) => (
-          <li key={index}>
-            <button
-              type="button"
-              title={name}
-              aria-label={`${name}, ${className}`}
-              aria-current={current ? "true" : undefined}
-              onClick={() => onPick?.(index)}
-              onMouseEnter={() => onHover?.(index)}
-              onMouseLeave={() => onHover?.(null)}
-              onFocus={() => onHover?.(index)}
-              onBlur={() => onHover?.(null)}
-            >
-              <SamplePicture pictures={pictures} row={index} size={44}>
-                <span class="nbviz-strip-text">{name}</span>
-              </SamplePicture>
-              <span class="nbviz-strip-class" style={{ borderColor: colour }}>
-                {className}
-              </span>
-              {prediction && (
-                <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
-                  → {prediction}
+        {items
+          .slice(0, cap)
+          .map(({ index, name, className, colour, prediction, wrong, note, current, text = name }) => (
+            <li key={index}>
+              <button
+                type="button"
+                title={name}
+                aria-label={`${name}, ${className}`}
+                aria-current={current ? "true" : undefined}
+                onClick={() => onPick?.(index)}
+                onMouseEnter={() => onHover?.(index)}
+                onMouseLeave={() => onHover?.(null)}
+                onFocus={() => onHover?.(index)}
+                onBlur={() => onHover?.(null)}
+              >
+                <SamplePicture pictures={pictures} row={index} size={44}>
+                  <span class="nbviz-strip-text">{text}</span>
+                </SamplePicture>
+                <span class="nbviz-strip-class" style={{ borderColor: colour }}>
+                  {className}
                 </span>
-              )}
-              {note && <span class="nbviz-strip-prediction">{note}</span>}
-            </button>
-          </li>
-        ))}
+                {prediction && (
+                  <span class="nbviz-strip-prediction" data-wrong={wrong ? "" : undefined}>
+                    → {prediction}
+                  </span>
+                )}
+                {note && <span class="nbviz-strip-prediction">{note}</span>}
+              </button>
+            </li>
+          ))}
         {more > 0 && <li class="nbviz-strip-more">{`+${more.toLocaleString("en")} more`}</li>}
       </ul>
     </section>

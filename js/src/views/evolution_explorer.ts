@@ -10,6 +10,7 @@ import {
   type Coloured,
   type Column,
   colourColumn,
+  domainsOf,
   readColumns,
   sampleName,
   wrongOf,
@@ -50,6 +51,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
   let answers: { rows: Int32Array; frames: Record<string, Column>[] } | null = null; // those of each frame,
   let columns: Record<string, Column> = {}; // and both, as they are at the frame that is drawn
   let shownAt = 0; // that frame
+  let domains: Record<string, [number, number]> = {}; // of the numbers of all frames together
   let coloured: Coloured | null = null;
   let colours: Uint32Array = new Uint32Array(0);
   let before: Int32Array = new Int32Array(0); // the selection before it was last changed here
@@ -79,7 +81,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     limits: LIMITS,
     controls: () =>
       controlsOf(specimen(), meta, Object.keys(columns), (name) => (name === "lasso" ? lasso : get(name))),
-    facts: () => factsOf(meta, Math.round(at)),
+    facts: () => factsOf(meta, Math.round(at), specimen().n),
     onFrame: show,
     onTheme: (theme) => {
       scatter.setTheme(theme);
@@ -186,6 +188,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     own = readColumns(model.get("specimen")?.columns);
     const packed = model.get("answers_sent");
     answers = packed?.frames ? { rows: readRows(packed.rows), frames: packed.frames.map(readColumns) } : null;
+    domains = domainsOf(answers?.frames ?? []);
     recolour();
     shell.refresh();
   }
@@ -198,7 +201,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     if (!rows.length) return;
     const name = model.get("colour_by");
     const column = columns[name];
-    coloured = column ? colourColumn(column, rows, shell.theme().dark) : null;
+    coloured = column ? colourColumn(column, rows, shell.theme().dark, domains[name]) : null;
     colours = coloured?.colours ?? plainColours(rows.length, shell.theme().dark);
     scatter.setColours(colours, coloured?.shapes);
     const onSelect = (chosen: Int32Array, add: boolean) => select(chosen, add ? "add" : "replace");

@@ -43,7 +43,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
     label: "Image grid",
     limits: LIMITS,
     controls: () => controlsOf(specimen(), Object.keys(columns), rows.length || specimen().n, get),
-    facts: () => (meta ? factsOf(meta, rows.length) : []),
+    facts: () => (meta ? factsOf(meta, rows.length, specimen().n) : []),
     onFrame: show,
     onTheme: (theme) => {
       board.setTheme(theme);

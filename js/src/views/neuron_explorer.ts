@@ -61,7 +61,7 @@ function open(model: Model, el: HTMLElement, signal: AbortSignal): void {
       controlsOf(specimen(), Object.keys(columns), (name) =>
         name === "lasso" ? lasso : shell.channel.get(name),
       ),
-    facts: () => factsOf(meta, rows.length),
+    facts: () => factsOf(meta, rows.length, specimen().n),
     onFrame: show,
     onTheme: (theme) => {
       for (const map of [left, right]) map.setTheme(theme);

@@ -5,7 +5,7 @@ The other half is js/src/parts/columns.ts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nbviz.core.network import Network
 from nbviz.core.recording import MOST_CLASSES, Predictions, class_labels
 from nbviz.core.samples import Samples
 from nbviz.core.specimen import Specimen
+from nbviz.methods.answer_classes import answer_classes
 from nbviz.methods.label_columns import present
 from nbviz.methods.layer_map import true_outputs
 from nbviz.methods.recurrent.tokens import spell
@@ -25,6 +26,8 @@ MOST_NAMES = 20_000
 
 MISSING = 65535
 """Code of a value that is not there."""
+
+Answer = tuple[Mapping[int, str], np.ndarray | None]
 
 RESERVED = ("label", "prediction", "correct", "confidence")
 """Columns that a view makes itself."""
@@ -128,9 +131,9 @@ def prediction_columns(
     rows: np.ndarray,
     n: int,
     *,
-    names: tuple[str, ...] = (),
+    classes: Mapping[int, str],
+    names: Sequence[str],
     truth: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Columns ``"prediction"``, ``"confidence"`` and, with ``truth``, ``"correct"``, of all ``n`` samples.
 
@@ -138,39 +141,45 @@ def prediction_columns(
     ----------
     predictions : Predictions
         Of the samples ``rows``; the others have none.
-    names : tuple of str
-        Of the model's classes. Without them the classes of the labels come first, as in the column
-        ``"label"``: a class has one colour in both, also where it is never predicted.
+    classes : mapping of int to str
+        What they are called; see :func:`~nbviz.methods.answer_classes.answer_classes`.
+    names : sequence of str
+        Names in the order of their colours, ``classes`` among them: :func:`names_in_order`.
     truth : (n,) int array, optional
         Labels, numbered as the model's classes are.
-    labels : (c,) int array, optional
-        Classes of all labels, where ``truth`` is of a part. Default: those in ``truth``.
     """
-    classes = np.full(n, -1, np.int64)
-    classes[rows] = predictions.classes
+    place = {name: i for i, name in enumerate(names)}
+    codes = np.full(n, MISSING, np.uint16)
+    codes[rows] = [place[classes[c]] for c in predictions.classes.tolist()]
     confidence = np.full(n, np.nan, np.float32)
     confidence[rows] = predictions.confidence
-    not_run = classes < 0
-    if truth is not None and labels is None:
-        labels = np.unique(truth)
-    if names or labels is None:
-        column = class_column(classes, names, missing=not_run)
-    else:
-        column = _labels_first(classes, labels)
-    columns = {"prediction": column, "confidence": number_column(confidence)}
+    columns = {
+        "prediction": {"kind": "classes", "names": list(names), "codes": _bytes(codes)},
+        "confidence": number_column(confidence),
+    }
     if truth is not None:
-        right = np.where(not_run, 2, (classes == truth).astype(np.int64))
-        columns["correct"] = class_column(right, ("wrong", "correct", "not run"))
+        right = np.zeros(n, np.int64)
+        right[rows] = predictions.classes == truth[rows]
+        columns["correct"] = class_column(right, ("wrong", "correct"), missing=codes == MISSING)
     return columns
 
 
-def _labels_first(classes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """A column of classes, -1 for none, that are numbered in the order of the labels, further ones after."""
-    listed = [int(c) for c in labels if c >= 0]
-    listed += [int(c) for c in np.setdiff1d(classes[classes >= 0], listed)]
-    places = {c: place for place, c in enumerate(listed)}
-    codes = np.array([places.get(int(c), MISSING) for c in classes], np.uint16)
-    return {"kind": "classes", "names": [str(c) for c in listed], "codes": _bytes(codes)}
+def names_in_order(samples: Samples, class_names: tuple[str, ...], answers: Iterable[Answer]) -> list[str]:
+    """Names of all classes that several answers tell apart, in the order of their colours: a class has the
+    same one everywhere, and that of its label where labels and outputs are known to mean the same.
+
+    Parameters
+    ----------
+    samples : Samples
+    class_names : tuple of str
+        The network's, for integer labels that have no names of their own.
+    answers : pairs of (classes by number, labels numbered alike or None)
+    """
+    answers = list(answers)
+    column = columns_of(samples, class_names).get("label", {})
+    matched = any(truth is not None for _, truth in answers)
+    first = column["names"] if matched and column.get("kind") == "classes" else []
+    return list(dict.fromkeys([*first, *(name for classes, _ in answers for name in classes.values())]))
 
 
 def answer_columns(
@@ -179,9 +188,11 @@ def answer_columns(
     """:func:`prediction_columns` of a specimen's samples; empty if nothing is predicted."""
     if predictions is None:
         return {}
-    names = specimen.class_names or specimen.samples.class_names
     truth = true_outputs(specimen)
-    return prediction_columns(predictions, rows, len(specimen.samples), names=names, truth=truth)
+    classes = answer_classes(specimen, truth, predictions)
+    names = names_in_order(specimen.samples, specimen.class_names, [(classes, truth)])
+    n = len(specimen.samples)
+    return prediction_columns(predictions, rows, n, classes=classes, names=names, truth=truth)
 
 
 def _bytes(array: np.ndarray) -> memoryview | bytes:

@@ -5,10 +5,12 @@ The other half is js/src/parts/pictures.tsx.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nbviz.core.pictures import tile_size
 from nbviz.core.samples import Samples
 from nbviz.views.base import View
 
@@ -32,9 +34,8 @@ def packed_sprite(samples: Samples, **options: Any) -> dict[str, Any]:
 
 
 def picture_side(samples: Samples) -> int:
-    """Longer side of the first sample's picture, in pixels; 0 if the samples are no pictures."""
-    first = samples.picture(0)
-    return 0 if first is None else max(first.size)
+    """Longer side of the largest picture, in pixels; 0 if the samples are no pictures."""
+    return 0 if isinstance(samples.inputs, Mapping) else max(tile_size(samples.inputs)[0])
 
 
 def answer_pictures(view: View, content: dict[str, Any], samples: Samples | None) -> None:

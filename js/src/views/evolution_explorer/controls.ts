@@ -1,7 +1,7 @@
 // The controls of the evolution explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
 import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
-import { counted, type Fact, percent } from "../../parts/status";
+import { counted, countedOf, type Fact, percent } from "../../parts/status";
 
 export interface EvolutionMeta {
   names: string[];
@@ -117,10 +117,10 @@ export function percentDomain(values: number[]): [number, number] {
   return [low, Math.max(high, low + 10)];
 }
 
-export function factsOf(meta: EvolutionMeta | null, at: number): Fact[] {
+export function factsOf(meta: EvolutionMeta | null, at: number, total: number): Fact[] {
   if (!meta) return [];
   const facts: Fact[] = [
-    { text: `${counted(meta.samples, "sample")}, ${counted(meta.names.length, "frame")}` },
+    { text: `${countedOf(meta.samples, total, "sample")}, ${counted(meta.names.length, "frame")}` },
   ];
   const hit = meta.hit?.[at];
   if (hit !== null && hit !== undefined)

@@ -8,7 +8,7 @@ import {
   samplesNumber,
   showAllButton,
 } from "../../parts/projection_controls";
-import { counted, type Fact, percent } from "../../parts/status";
+import { counted, countedOf, type Fact, percent } from "../../parts/status";
 
 export interface GridMeta {
   layer: string;
@@ -100,11 +100,11 @@ export function controlsOf(
   ]);
 }
 
-export function factsOf(meta: GridMeta, shown: number): Fact[] {
+export function factsOf(meta: GridMeta, shown: number, total: number): Fact[] {
   const [height, width] = meta.shape;
   const facts: Fact[] = [
     {
-      text: `${meta.layer}: ${counted(shown, "picture")} on ${height} × ${width} cells`,
+      text: `${meta.layer}: ${countedOf(shown, total, "picture")} on ${height} × ${width} cells`,
       tip: `By activation vectors of ${counted(meta.features, "value")}; rows × columns`,
     },
     {

@@ -1,7 +1,7 @@
 // The controls of the neuron explorer, and the facts under its picture.
 import { type Control, options, present } from "../../parts/controls";
 import { colourChoice, lassoButton, layerChoice, samplesNumber } from "../../parts/projection_controls";
-import { counted, type Fact, percent } from "../../parts/status";
+import { counted, countedOf, type Fact, percent } from "../../parts/status";
 
 export interface NeuronMeta {
   layer: string;
@@ -102,14 +102,14 @@ export function axesOfUnits(method: string): string {
   return method === "mds" ? "MDS: distances stand for 1 − |r|" : "t-SNE of 1 − |r|: axes have no unit";
 }
 
-export function factsOf(meta: NeuronMeta | null, samples: number): Fact[] {
+export function factsOf(meta: NeuronMeta | null, samples: number, total: number): Fact[] {
   if (!meta) return [];
   const facts: Fact[] = [
     {
       text: `${counted(meta.unitCount - meta.dead, "unit")}, ${meta.dead} dead`,
       tip: "Dead units have the same value for every sample; they correlate with nothing and are left out",
     },
-    { text: counted(samples, "sample") },
+    { text: countedOf(samples, total, "sample") },
   ];
   if (meta.stress !== null)
     facts.push({
