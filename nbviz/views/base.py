@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import inspect
 import sys
 import time
 import weakref
@@ -84,7 +85,9 @@ class View(anywidget.AnyWidget):
         for name in traits:
             if name not in known:
                 meant = self._other_words.get(name)
-                raise unknown_keyword(type(self).__name__, name, self.keywords(), meant=meant)
+                arguments = list(inspect.signature(type(self)).parameters)
+                words = {*self.keywords(), *arguments} - {"traits", "executor"}
+                raise unknown_keyword(type(self).__name__, name, words, meant=meant)
         self._parameters = tuple(self.trait_names(parameter=True))
         self._holds = 0
         self._links: list[t.link] = []  # to other views; gone when this one is closed

@@ -1,5 +1,6 @@
 """The evolution explorer from Python: traits, results, bad input."""
 
+import copy
 import json
 
 import numpy as np
@@ -334,6 +335,25 @@ def test_summary_in_words(show):
 def test_checkpoints_of_no_known_form(mlp, some, checkpoints, error, message):
     with pytest.raises(error, match=message):
         EvolutionExplorer(mlp, some, checkpoints=checkpoints)
+
+
+def test_arguments_are_among_the_keywords_that_may_have_been_meant(mlp, some):
+    with pytest.raises(TypeError, match=r"'checkpoint'\. Did you mean 'checkpoints'\?"):
+        EvolutionExplorer(mlp, some, checkpoint=mlp.checkpoints)
+
+
+def test_of_one_epoch_it_is_said_where_more_come_from(show, mlp, some):
+    view = show(mlp.module, some, checkpoints={3: mlp.checkpoints[40]}, over="epochs")
+    assert "weights of another epoch" in str(view.error)
+
+
+def test_training_on_changes_no_picture_of_checkpoints(mlp, some):
+    network = nbviz.Network(copy.deepcopy(mlp.module), checkpoints=mlp.checkpoints, transform=mlp.transform)
+    view = EvolutionExplorer(network, some, **QUICK)
+    assert view.shown_network() is None
+    view.over = "layers"
+    assert view.shown_network() is network
+    view.close()
 
 
 def test_checkpoints_that_are_one_and_the_same_are_refused(mlp, some):
