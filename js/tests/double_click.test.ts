@@ -2,10 +2,7 @@
 // selection may hold samples that are not shown.
 import { describe, expect, it, vi } from "vitest";
 import { readRows } from "../src/parts/selection";
-import evolution from "../src/views/evolution_explorer";
-import layer from "../src/views/layer_explorer";
 import placement from "../src/views/live_placement";
-import comparison from "../src/views/map_comparison";
 import neurons from "../src/views/neuron_explorer";
 import outliers from "../src/views/outlier_explorer";
 import { click, drawn, front, viewInTurn } from "./fake_model";
@@ -20,13 +17,7 @@ const selection = (name = "selection") => {
   return [...readRows(shown.model.get(name) as DataView)];
 };
 
-describe.each([
-  ["LayerExplorer", layer, frames.layerExplorer],
-  ["MapComparison", comparison, frames.mapComparison],
-  ["EvolutionExplorer", evolution, frames.evolutionExplorer],
-  ["NeuronExplorer", neurons, frames.neuronExplorer],
-  ["OutlierExplorer", outliers, frames.outlierExplorer],
-])("a double click in %s", (name, view, traits) => {
+describe.each(frames.SELECTING)("a double click in %s", (name, view, traits) => {
   it("keeps the selection, samples that are not shown too", async () => {
     await open(view, { ...traits(), selection: [3, 10] });
     for (const place of [AT_10, AT_20, NOWHERE]) {

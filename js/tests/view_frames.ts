@@ -1,4 +1,9 @@
 // Traits and a first frame for each view with a map: rows 10 and 20 of 30 samples at two corners of a plot.
+import evolution from "../src/views/evolution_explorer";
+import layer from "../src/views/layer_explorer";
+import comparison from "../src/views/map_comparison";
+import neurons from "../src/views/neuron_explorer";
+import outliers from "../src/views/outlier_explorer";
 import { packFrame } from "./fake_model";
 
 /** Where the points of rows 10 and 20 lie in a plot of 400 × 400 with its margin of 14, and a place without any. */
@@ -112,3 +117,12 @@ export function livePlacement(drawn = false) {
     ]),
   };
 }
+
+/** The views in which points are selected: name, view, and what it would get from Python. */
+export const SELECTING = [
+  ["LayerExplorer", layer, layerExplorer],
+  ["MapComparison", comparison, mapComparison],
+  ["EvolutionExplorer", evolution, evolutionExplorer],
+  ["NeuronExplorer", neurons, neuronExplorer],
+  ["OutlierExplorer", outliers, outlierExplorer],
+] as const;

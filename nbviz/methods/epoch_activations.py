@@ -123,7 +123,8 @@ def checkpoint_activations_steps(
     layer = specimen.check(layer or specimen.default_layer())
     rows = spread(len(samples), n_samples or len(samples))
     truth, why_not = match_outputs(specimen)
-    arrays, answers = [], []
+    arrays: list[NDArray[np.float32]] = []
+    answers: list[FrameAnswers | None] = []
     for done, epoch in enumerate(epochs):
         yield Progress(done, len(epochs), "checkpoints")
         weights = fingerprint(list(network.checkpoints[epoch].values()))
@@ -154,12 +155,13 @@ def checkpoint_activations_steps(
             shown = None if truth is None else truth[rows]
             said = Predictions(classes, confidence)
             answers.append(FrameAnswers(said, shown, answer_classes(specimen, truth, said)))
+        else:
+            answers.append(None)
     accuracy = None
-    if truth is not None and len(answers) == len(epochs):
-        accuracy = np.array([(one.predictions.classes == one.truth).mean() for one in answers])
+    if truth is not None and None not in answers:
+        accuracy = np.array([(one.predictions.classes == one.truth).mean() for one in answers if one])
     notes = () if accuracy is not None else _why_unknown(samples, why_not)
-    all_answers = tuple(answers) if len(answers) == len(epochs) else (None,) * len(epochs)
-    yield Result(FrameActivations(tuple(epochs), tuple(arrays), rows, accuracy, notes, all_answers))
+    yield Result(FrameActivations(tuple(epochs), tuple(arrays), rows, accuracy, notes, tuple(answers)))
 
 
 def checkpoint_activations(

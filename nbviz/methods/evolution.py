@@ -100,10 +100,7 @@ def evolution_steps(
     """
     given = [np.asarray(frame) for frame in activations]
     if len(given) < 2:
-        raise ValueError(
-            f"an evolution has two frames or more, got {len(given)}: weights of another epoch, "
-            "checkpoints={0: ..., 5: ...}, or over='layers'"
-        )
+        raise ValueError(f"an evolution has two frames or more, got {len(given)}")
     titles = tuple(str(name) for name in (range(len(given)) if names is None else names))
     if len(titles) != len(given):
         raise ValueError(f"got {len(titles)} names for {len(given)} frames; they must be equally many")

@@ -350,6 +350,11 @@ class EvolutionExplorer(PicturedView, SizedView):
         if self._network is None:
             return frames_of_steps(self._given, **options)
         if params.over == "epochs":
+            if len(self._network.checkpoints) < 2:
+                raise ValueError(
+                    "there are the weights of one epoch, and nothing to compare them with: give those of "
+                    "another, checkpoints={0: ..., 5: ...}, or go from layer to layer, over='layers'"
+                )
             return checkpoint_activations_steps(self._network, samples, params.layer, **options)
         return layer_activations_steps(self._network, samples, **options)
 

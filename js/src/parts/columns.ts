@@ -93,12 +93,12 @@ export interface Coloured {
   domain: [number, number] | null;
 }
 
-/** One colour for each of `rows`; numbers on a scale over `domain`, by default that of the column. */
+/** One colour for each of `rows`; numbers on a scale over `span`, by default that of the column. */
 export function colourColumn(
   column: Column,
   rows: ArrayLike<number>,
   dark: boolean,
-  over?: [number, number],
+  span?: [number, number],
 ): Coloured {
   if (column.kind === "classes") {
     const palette = classPalette(column.names.length, dark);
@@ -107,7 +107,7 @@ export function colourColumn(
     return { colours: colourClasses(codes, palette), shapes, palette, domain: null };
   }
   const values = Float32Array.from(rows, (row) => column.values[row]);
-  const domain = over ?? domainOf(column.values);
+  const domain = span ?? domainOf(column.values);
   return {
     colours: colourValues(values, VIRIDIS, domain, missingColour(dark)),
     shapes: null,

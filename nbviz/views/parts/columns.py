@@ -97,14 +97,21 @@ def columns_of(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str,
     """
     columns: dict[str, dict[str, Any]] = {}
     if samples.labels is not None:
-        classes, names = class_labels(samples), samples.class_names or class_names
-        columns["label"] = number_column(samples.labels) if classes is None else class_column(classes, names)
+        columns["label"] = label_column(samples, class_names)
     for name, values in samples.metadata.items():
         try:
             columns[f"{name} (metadata)" if name in RESERVED else name] = column_of(values)
         except ValueError as error:
             raise ValueError(f"metadata column {name!r}: {error}") from error
     return columns
+
+
+def label_column(samples: Samples, class_names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The column of the labels, which there are; ``class_names`` as in :func:`columns_of`."""
+    classes = class_labels(samples)
+    if classes is None:
+        return number_column(np.asarray(samples.labels))
+    return class_column(classes, samples.class_names or class_names)
 
 
 def names_of_classes(specimen: Specimen, classes: np.ndarray) -> tuple[str, ...]:
@@ -176,9 +183,8 @@ def names_in_order(samples: Samples, class_names: tuple[str, ...], answers: Iter
     answers : pairs of (classes by number, labels numbered alike or None)
     """
     answers = list(answers)
-    column = columns_of(samples, class_names).get("label", {})
-    matched = any(truth is not None for _, truth in answers)
-    first = column["names"] if matched and column.get("kind") == "classes" else []
+    are_matched = any(truth is not None for _, truth in answers)  # so the labels are classes
+    first = label_column(samples, class_names)["names"] if are_matched else []
     return list(dict.fromkeys([*first, *(name for classes, _ in answers for name in classes.values())]))
 
 
